@@ -1,0 +1,37 @@
+"""`cnn-train evaluate`: the report on a checkpoint."""
+
+from pathlib import Path
+
+from cnn_cli import build
+from cnn_cli.commands.reporting import check_required, evaluate, list_files
+from cnn_cli.commands.trained import find, load, output_folder
+from cnn_cli.config import EvaluateConfig
+from cnn_cli.device import choose
+from cnn_cli.engine.display import Display
+from cnn_cli.report.files import write_report
+from cnn_cli.report.text import print_report
+
+
+def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> int:  # noqa: ARG001
+    """Evaluate, print and write the report; 3 where a required figure is missed, else 0."""
+    display = Display()
+    device = choose(config.device)
+    path = find(config.checkpoint, config.run.root)
+    trained = load(path, device, config.trust)
+    dataset = build.dataset(config.dataset, trained.preprocessing, device.workers, config.trust)
+    for note in dataset.notes:
+        display.say(f"note: {note}", markup=False)
+    display.say(
+        f"{trained.title}, step {trained.step}, on the {config.split} split of {dataset.name}",
+        style="bold",
+        markup=False,
+    )
+    report, predictions = evaluate(
+        trained, dataset, config.split, config.class_map or {}, device, config.batch_size, display
+    )
+    what = f"{dataset.name}-{config.split}"
+    target = output_folder(config.output, path, config.run.root, "evaluate", what, folder)
+    files = write_report(report, predictions, target)
+    print_report(display.console, report, target)
+    list_files(display, target, files)
+    return check_required(config.require, report, display)

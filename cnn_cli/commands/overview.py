@@ -1,0 +1,132 @@
+"""The summary before training, and what to type after it."""
+
+import shlex
+from collections.abc import Mapping
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cnn_cli.config import Node, TrainConfig
+from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.engine.state import TrainState
+from cnn_cli.engine.train import Task
+from cnn_cli.models.summary import Summary, summarise
+from cnn_cli.run import Run
+
+MOST_ROWS = 24
+"""Layers listed; a deeper model is shown by its blocks."""
+UNEVEN = 1.5
+"""Largest class over smallest from which a data set is called uneven."""
+
+
+def overview(config: TrainConfig, task: Task, state: TrainState) -> RenderableType:
+    """What is about to happen, in tables."""
+    preprocessing = task.preprocessing
+    summary = summarise(state.model, preprocessing.channels, preprocessing.size, MOST_ROWS)
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(style="bold cyan", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, text in _facts(config, task, state, summary).items():
+        facts.add_row(name, Text(text))
+    warnings = [Text(f"warning: {text}", "yellow") for text in summary.warnings]
+    return Group(_layers(summary), Text(), facts, *warnings, Text())
+
+
+def _facts(
+    config: TrainConfig, task: Task, state: TrainState, summary: Summary
+) -> Mapping[str, str]:
+    plan, trainer = task.plan, task.trainer
+    return {
+        "data": _data(task.dataset),
+        "balance": _balance(task.dataset),
+        "input": _input(task.preprocessing),
+        "model": f"{summary.parameters:,} parameters,"
+        f" {_short_number(summary.flops)} FLOPs an image",
+        "augment": ", ".join(task.settings.augmentation.ops) or "none",
+        "optimizer": _component(config.optimizer),
+        "schedule": _component(config.schedule),
+        "loss": f"cross-entropy, label smoothing {config.loss.label_smoothing:g}",
+        "steps": f"{plan.epochs} epochs x {plan.steps_per_epoch} steps of"
+        f" {min(plan.batch_size, plan.n)} pictures"
+        + (f" in {trainer.accumulate} parts" if trainer.accumulate > 1 else "")
+        + (f", from step {state.step} on" if state.step else ""),
+        "device": str(task.device),
+        "run": str(task.run.folder),
+    }
+
+
+def _data(dataset: Dataset) -> str:
+    sizes = [
+        f"{name} {len(split):,}"
+        for name, split in (("train", dataset.train), ("val", dataset.val), ("test", dataset.test))
+    ]
+    return f"{dataset.name}: {len(dataset.classes)} classes, {', '.join(sizes)} pictures"
+
+
+def _balance(dataset: Dataset) -> str:
+    counts = dataset.train.labels.bincount(minlength=len(dataset.classes)).tolist()
+    low, high = min(counts), max(counts)
+    if low == 0:
+        return f"no training pictures of {dataset.classes[counts.index(0)]}"
+    rare, common = dataset.classes[counts.index(low)], dataset.classes[counts.index(high)]
+    if high <= UNEVEN * low:
+        return f"even: {low:,} to {high:,} training pictures a class"
+    return (
+        f"uneven: {high / low:.1f} times as many of {common} ({high:,}) as of {rare} ({low:,});"
+        " look at the balanced accuracy"
+    )
+
+
+def _input(preprocessing: Preprocessing) -> str:
+    kind = {1: "grey", 3: "RGB"}.get(preprocessing.channels, f"{preprocessing.channels} channels")
+    mean = ", ".join(f"{value:.3f}" for value in preprocessing.mean or ())
+    std = ", ".join(f"{value:.3f}" for value in preprocessing.std or ())
+    return f"{preprocessing.size}x{preprocessing.size} {kind}, mean {mean}, std {std}"
+
+
+def _component(node: Node) -> str:
+    name = str(node["_target_"]).rpartition(".")[2]
+    values = ", ".join(f"{key}={value}" for key, value in node.items() if key != "_target_")
+    return f"{name}({values})"
+
+
+def _layers(summary: Summary) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column("layer", overflow="fold")
+    table.add_column("kind", style="dim", overflow="fold")
+    for name in ("output", "parameters", "FLOPs", "sees px"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in summary.rows:
+        field = "" if row.receptive_field is None else f"{row.receptive_field}"
+        table.add_row(
+            row.name.removeprefix("net."),
+            row.kind,
+            "x".join(map(str, row.shape)),
+            f"{row.parameters:,}" if row.parameters else "",
+            _short_number(row.flops) if row.flops else "",
+            field,
+        )
+    return table
+
+
+def _short_number(value: float) -> str:
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
+        if value >= limit:
+            return f"{value / limit:.1f} {unit}"
+    return f"{value:.0f}"
+
+
+def next_commands(run: Run) -> RenderableType:
+    """What one would type now; lines that can be copied whole."""
+    folder = shlex.quote(str(run.folder))
+    text = Text("\nnext\n", "bold", overflow="fold", no_wrap=True)
+    for command, purpose in (
+        (f"cnn-train visualize checkpoint={folder}", "curves, mistakes, Grad-CAM, ... as PNG"),
+        (f"cnn-train predict checkpoint={folder} images=FILE", "classify pictures of your own"),
+        (f"cnn-train evaluate checkpoint={folder} split=val", "the same report on other data"),
+        (f"tensorboard --logdir {folder}", "curves in the browser"),
+    ):
+        text.append(f"  {command}", "default").append(f"  # {purpose}\n", "dim")
+    return text

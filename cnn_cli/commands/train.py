@@ -1,0 +1,231 @@
+"""`cnn-train train`: wire the parts, train, report."""
+
+import math
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cnn_cli import build
+from cnn_cli.commands.overview import next_commands, overview
+from cnn_cli.commands.reporting import check_required, evaluate, list_files
+from cnn_cli.commands.trained import find, load
+from cnn_cli.config import TrainConfig, to_yaml
+from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.data.plan import Plan
+from cnn_cli.data.statistics import measure
+from cnn_cli.device import Device, choose
+from cnn_cli.engine import checkpoint
+from cnn_cli.engine.display import Display
+from cnn_cli.engine.environment import environment
+from cnn_cli.engine.signals import EXIT_CODES
+from cnn_cli.engine.state import TrainState, new_state, restore
+from cnn_cli.engine.step import StepSettings
+from cnn_cli.engine.tensorboard import Board
+from cnn_cli.engine.train import Task, train
+from cnn_cli.errors import UserError
+from cnn_cli.report.files import write_report
+from cnn_cli.report.pictures import confusion_figure
+from cnn_cli.report.text import print_report
+from cnn_cli.run import Run, new_folder, replacing, run_folder, run_of, write_json
+
+
+def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
+    """Train, or go on training; then the report on the test split. Returns the exit code.
+
+    `folder` is the job's own folder in a sweep. Raises UserError for what can only be seen with
+    the data at hand, and TrainingError where training itself fails.
+    """
+    display = Display()
+    device = choose(config.device)
+    saved_path = find(config.resume, config.run.root, "last") if config.resume else None
+    saved = checkpoint.load(saved_path) if saved_path else None
+    where = _where(config, folder, saved_path)
+    preprocessing, dataset = _data(config, device, saved)
+    task, state = _task(config, device, preprocessing, dataset, Run(where))
+    if saved:
+        _resume(state, saved, dataset)
+    where.mkdir(parents=True, exist_ok=True)
+    with display.logging(task.run.log):
+        return _train_and_report(config, overrides, task, state, display)
+
+
+def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
+    """The run's folder, not made yet: the sweep's job, the resumed run's own, or a new one."""
+    if resumed is not None:
+        run = run_of(resumed)
+        if run is None:
+            raise UserError(f"resume={resumed}: this file lies in no run's folder; give the run")
+        return run.folder
+    if job is not None:
+        return job
+    what = f"{_short(config.dataset)}-{_short(config.model)}"
+    return run_folder(Path(config.run.root), config.run.dir, config.run.name, what)
+
+
+def _short(node: Mapping[str, Any]) -> str:
+    return str(node.get("name") or str(node["_target_"]).rpartition(".")[2]).lower()
+
+
+def _data(
+    config: TrainConfig, device: Device, saved: checkpoint.Checkpoint | None
+) -> tuple[Preprocessing, Dataset]:
+    """The data, and the preprocessing with its mean and std measured where the YAML has none."""
+    preprocessing = saved.preprocessing if saved else build.preprocessing(config.dataset)
+    dataset = build.dataset(config.dataset, preprocessing, device.workers, config.trust)
+    if preprocessing.mean is None or preprocessing.std is None:
+        mean, std = measure(dataset.train, preprocessing)
+        preprocessing = Preprocessing(
+            preprocessing.channels, preprocessing.size, preprocessing.resize, mean, std
+        )
+    return preprocessing, dataset
+
+
+def _task(
+    config: TrainConfig, device: Device, preprocessing: Preprocessing, dataset: Dataset, run: Run
+) -> tuple[Task, TrainState]:
+    trainer = config.trainer
+    classes = len(dataset.classes)
+    model = build.model(config.model, preprocessing, classes, config.seed, config.trust)
+    device.place_model(model)
+    optimizer = build.optimizer(config.optimizer, model, config.trust)
+    augmentation = build.augmentation(config.augmentation, config.seed, config.trust)
+    plan = Plan(len(dataset.train), trainer.batch_size, trainer.epochs, config.seed)
+    window = augmentation.window(preprocessing.size) if dataset.train.crops else None
+    settings = StepSettings(
+        augmentation=augmentation,
+        schedule=build.schedule(config.schedule, config.trust),
+        rates=tuple(group["lr"] for group in optimizer.param_groups),
+        num_classes=classes,
+        label_smoothing=config.loss.label_smoothing,
+        accumulate=trainer.accumulate,
+        clip_norm=trainer.clip_norm,
+        ema_decay=trainer.ema_decay,
+        seed=config.seed,
+        cropped=window is not None,
+    )
+    task = Task(
+        dataset=_on(dataset, device),
+        preprocessing=preprocessing,
+        plan=plan,
+        window=window,
+        settings=settings,
+        trainer=trainer,
+        max_seconds=build.seconds(trainer.max_time) or math.inf,
+        device=device,
+        run=run,
+        config=to_yaml(config),
+    )
+    averaged = trainer.ema_decay is not None
+    state = new_state(model, optimizer, device, averaged, plan.steps_per_epoch, plan.total)
+    return task, state
+
+
+def _on(dataset: Dataset, device: Device) -> Dataset:
+    """Training and validation pictures where they are used, often and all at once."""
+    train, val = dataset.train.to(device.place), dataset.val.to(device.place)
+    return Dataset(
+        dataset.name,
+        dataset.classes,
+        train,
+        val,
+        dataset.test,
+        dataset.fingerprint,
+        dataset.notes,
+    )
+
+
+def _resume(state: TrainState, saved: checkpoint.Checkpoint, dataset: Dataset) -> None:
+    if dataset.fingerprint != saved.fingerprint:
+        raise UserError(
+            "resume: the data set is not the one this run was started on (other pictures, labels or"
+            " classes); give the folder it was trained from as dataset.root, or start a new run"
+        )
+    if saved.step >= state.total:
+        raise UserError(
+            f"resume: this run has done its {saved.step} steps; to train on, give more epochs"
+            " than it had: trainer.epochs=N"
+        )
+    restore(state, saved)
+
+
+def _train_and_report(
+    config: TrainConfig, overrides: list[str], task: Task, state: TrainState, display: Display
+) -> int:
+    display.say(overview(config, task, state))
+    for note in task.dataset.notes:
+        display.say(f"note: {note}", markup=False)
+    _write_start(task, overrides)
+    board = Board(task.run.folder, state.step) if config.trainer.tensorboard else None
+    try:
+        if board and state.step == 0:
+            _sample(task, board)
+        with display.training(state.step, state.total, task.plan.steps_per_epoch, state.best):
+            ended = train(task, state, display, board)
+        if ended in EXIT_CODES:
+            display.say(
+                f"stopped by {ended} after step {state.step} of {state.total}; the state is saved."
+                f" Go on with: cnn-train resume={shlex.quote(str(task.run.folder))}",
+                markup=False,
+            )
+            return EXIT_CODES[ended]
+        if ended != "finished":
+            display.say(f"{ended} after step {state.step} of {state.total}", style="yellow")
+        return _report(config, task, state, display, board)
+    finally:
+        if board:
+            board.close()
+
+
+def _write_start(task: Task, overrides: list[str]) -> None:
+    """config.yaml with the overrides as given, and environment.json; a resume leaves them."""
+    given = "".join(f"# override: {override}\n" for override in overrides)
+    if not task.run.config.exists():
+        with replacing(task.run.config) as file:
+            file.write((given + task.config).encode())
+        write_json(task.run.environment, environment(task.device, sys.argv))
+
+
+def _sample(task: Task, board: Board) -> None:
+    """What the model will see in the first step, after augmentation."""
+    batch = next(task.dataset.train.batches(task.plan, 0, task.window))
+    targets = batch.labels.new_zeros(len(batch.labels), len(task.dataset.classes)).float()
+    images, _ = task.settings.augmentation(batch.images, targets, 0, task.settings.cropped)
+    board.images("pictures/augmented", images[:32], 0)
+
+
+def _report(
+    config: TrainConfig, task: Task, state: TrainState, display: Display, board: Board | None
+) -> int:
+    """The report on the test split from the best checkpoint's file, as by `evaluate`."""
+    path = find(str(task.run.folder), config.run.root, "best")
+    trained = load(path, task.device, config.trust)
+    has_test = len(task.dataset.test) > 0
+    split = "test" if has_test else "val" if len(task.dataset.val) else "train"
+    if not has_test:
+        display.say(f"no test pictures: the report is on the {split} split", style="yellow")
+    report, predictions = evaluate(
+        trained, task.dataset, split, {}, task.device, task.trainer.eval_batch_size, display
+    )
+    folder = new_folder(task.run.folder, task.run.report.name)
+    files = write_report(report, predictions, folder)
+    display.say(
+        f"\n{split} split, step {trained.step}"
+        + (" (best)" if state.best is not None else " (last)"),
+        style="bold",
+    )
+    for console in display.consoles:
+        print_report(console, report, folder)
+    if board:
+        _finish_board(board, config, report.metrics, trained.step)
+    list_files(display, folder, files)
+    code = check_required(config.require, report, display)
+    display.say(next_commands(task.run))
+    return code
+
+
+def _finish_board(board: Board, config: TrainConfig, metrics: Mapping[str, Any], step: int) -> None:
+    board.figure("confusion matrix", confusion_figure(metrics), step)
+    final = {key: float(v) for key, v in metrics.items() if isinstance(v, int | float)}
+    board.hparams(build.flat(config), final, step)

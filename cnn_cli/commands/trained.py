@@ -1,0 +1,95 @@
+"""A checkpoint turned back into a model that can be used."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from cnn_cli import build
+from cnn_cli.config import from_yaml
+from cnn_cli.data.contract import Preprocessing
+from cnn_cli.device import Device
+from cnn_cli.engine import checkpoint
+from cnn_cli.errors import UserError
+from cnn_cli.run import Run, find_checkpoint, new_folder, run_of, stamp
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model in evaluation mode, on its device, with the averaged weights if there are any."""
+
+    model: nn.Module
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    config: Mapping[str, Any]
+    step: int
+    elapsed: float
+    fingerprint: str
+    path: Path
+
+    @property
+    def run(self) -> Run | None:
+        return run_of(self.path)
+
+    @property
+    def title(self) -> str:
+        return self.run.folder.name if self.run else self.path.name
+
+
+def load(path: Path, device: Device, trust: tuple[str, ...]) -> Trained:
+    """Build the model that `path` was trained with and give it the weights.
+
+    Raises UserError where the file is damaged or its weights do not fit the model.
+    """
+    saved = checkpoint.load(path)
+    config = from_yaml(saved.config)
+    model = build.model(
+        config["model"], saved.preprocessing, len(saved.classes), seed=0, trust=trust
+    )
+    try:
+        model.load_state_dict(saved.model if saved.ema is None else saved.ema)
+    except RuntimeError as error:
+        raise UserError(f"{path}: its weights do not fit the model: {error}") from error
+    device.place_model(model.eval())
+    return Trained(
+        model=model,
+        classes=saved.classes,
+        preprocessing=saved.preprocessing,
+        config=config,
+        step=saved.step,
+        elapsed=saved.elapsed,
+        fingerprint=saved.fingerprint,
+        path=path,
+    )
+
+
+def find(ref: str, root: str, prefer: Literal["best", "last"] = "best") -> Path:
+    return find_checkpoint(ref, Path(root), prefer)
+
+
+def output_folder(
+    output: str | None, path: Path, root: str, kind: str, what: str, job: Path | None
+) -> Path:
+    """A new, empty folder for what a command writes about the checkpoint at `path`.
+
+    `output` where given, else the sweep's `job` folder, else RUN/kind/<time>_<what>; for a
+    checkpoint file on its own the same under run.root. Raises UserError if `output` is not empty.
+    """
+    if output is not None:
+        folder = Path(output)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(
+                f"output={output}: is there already and not empty; choose another folder"
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"output={output}: cannot be made: {error.strerror}") from error
+        return folder
+    if job is not None:
+        return new_folder(job.parent, job.name)
+    run = run_of(path)
+    parent = run.folder if run else Path(root)
+    return new_folder(parent / kind, f"{stamp()}_{what}")

@@ -1,0 +1,53 @@
+"""Which pictures make up which step: a pure function, so that a resume needs no saved position."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from cnn_cli.rng import generator
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Maps a step to (epoch, indices).
+
+    Training shuffles each epoch anew and leaves out the rest that does not fill a batch (a set
+    smaller than one batch makes one smaller batch). With `shuffle=False` the pictures come in order
+    and the last batch may be smaller: nothing is padded or dropped.
+    """
+
+    n: int
+    batch_size: int
+    epochs: int = 1
+    seed: int = 0
+    shuffle: bool = True
+
+    @property
+    def steps_per_epoch(self) -> int:
+        if self.shuffle:
+            return max(1, self.n // self.batch_size)
+        return -(-self.n // self.batch_size)
+
+    @property
+    def total(self) -> int:
+        """Steps in all."""
+        return self.steps_per_epoch * self.epochs
+
+    def epoch(self, step: int) -> int:
+        """The epoch, from 0, that `step` belongs to."""
+        return step // self.steps_per_epoch
+
+    def indices(self, step: int) -> Tensor:
+        """(B,) int64 on the CPU: the pictures of `step`."""
+        epoch, part = divmod(step, self.steps_per_epoch)
+        start = part * self.batch_size
+        if not self.shuffle:
+            return torch.arange(start, min(start + self.batch_size, self.n))
+        return _order(self.seed, epoch, self.n)[start : start + self.batch_size]
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, n: int) -> Tensor:
+    return torch.randperm(n, generator=generator(seed, "order", epoch))

@@ -1,0 +1,122 @@
+"""Where the arithmetic is done: choice of device, precision, memory format and threads."""
+
+import contextlib
+import os
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cnn_cli.config import DeviceConfig
+from cnn_cli.errors import UserError
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Device:
+    """A chosen device; `place` is torch's name for it."""
+
+    place: torch.device
+    precision: str
+    channels_last: bool
+    deterministic: bool
+    threads: int
+    workers: int
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """Reduced precision for the forward pass; does nothing with fp32."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.place.type, dtype=DTYPES[self.precision])
+
+    def input(self, images: Tensor) -> Tensor:
+        """Pictures (N, C, H, W), uint8 or float in [0, 1], on the device in its memory format.
+
+        uint8 stays so: the model's first layer scales and normalises it in one pass.
+        """
+        images = images.to(self.place, non_blocking=True)
+        return images.contiguous(memory_format=self.memory_format)
+
+    def place_model(self, model: nn.Module) -> None:
+        """Move the model here, its convolutions' weights in the memory format."""
+        model.to(self.place)
+        model.to(memory_format=self.memory_format)
+
+    def synchronize(self) -> None:
+        """Wait until the device has done all it was given; only for timing."""
+        if self.place.type == "cuda":
+            torch.cuda.synchronize(self.place)
+        elif self.place.type == "mps":
+            torch.mps.synchronize()
+
+    def __str__(self) -> str:
+        name = f"{self.place.type}, {self.threads} threads"
+        if self.place.type == "cuda":
+            name = torch.cuda.get_device_name(self.place)
+        layout = "channels_last" if self.channels_last else "contiguous"
+        return ", ".join([name, self.precision, layout] + ["deterministic"] * self.deterministic)
+
+
+def available() -> list[str]:
+    """The devices that this machine and this build of torch have."""
+    names = ["cpu"]
+    if torch.cuda.is_available():
+        names.append("cuda")
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return names
+
+
+def chosen_name(config: DeviceConfig) -> str:
+    """cpu, cuda or mps, as `config` asks; changes nothing.
+
+    Raises UserError where the machine has no such device or the device no such precision.
+    """
+    names = available()
+    name = names[-1] if config.name == "auto" else config.name
+    if name not in names:
+        raise UserError(
+            f"device.name={name}: not on this machine; there is {', '.join(names)}"
+            " (device=auto takes the fastest)"
+        )
+    if name == "cpu" and config.precision == "fp16":
+        raise UserError("device.precision=fp16: too slow on a CPU; use fp32 (or bf16 with AMX)")
+    return name
+
+
+def choose(config: DeviceConfig) -> Device:
+    """The device that `config` asks for. Sets torch's threads and determinism for this process.
+
+    Raises UserError where the machine has no such device or the device no such precision.
+    """
+    name = chosen_name(config)
+    threads = config.threads or cores()
+    torch.set_num_threads(threads)
+    set_deterministic(config.deterministic)
+    return Device(
+        place=torch.device(name),
+        precision=config.precision,
+        channels_last=config.channels_last,
+        deterministic=config.deterministic,
+        threads=threads,
+        workers=config.workers,
+    )
+
+
+def cores() -> int:
+    """Processors that this process may use (a container's share, not the whole machine)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_deterministic(wanted: bool) -> None:
+    """Only kernels that give the same bits each time, or torch's usual choice."""
+    if wanted:
+        # cuBLAS is reproducible only with a fixed workspace, read when it starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(wanted)
+    torch.backends.cudnn.benchmark = not wanted

@@ -1,0 +1,150 @@
+"""What the person sees: progress bars in a terminal, plain lines elsewhere, and train.log."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from cnn_cli.engine.records import Figures, Record
+
+LOG_WIDTH = 120
+
+
+def duration(seconds: float) -> str:
+    """1:02:03 or 2:03 for a number of seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class Display:
+    """Prints to the terminal and, the same words, to the run's log."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        self._log: Console | None = None
+        self._progress: Progress | None = None
+        self._best: float | None = None
+
+    def say(self, part: RenderableType, style: str = "", markup: bool = True) -> None:
+        """Print a line or a table, above the bars where there are any.
+
+        `markup=False` for text that holds names and paths: brackets in them are not colours.
+        """
+        for console in self.consoles:
+            console.print(part, style=style, markup=markup, soft_wrap=isinstance(part, str | Text))
+
+    @property
+    def consoles(self) -> tuple[Console, ...]:
+        """The terminal and, while there is one, the log."""
+        return (self.console, self._log) if self._log else (self.console,)
+
+    @contextmanager
+    def logging(self, path: Path) -> Iterator[None]:
+        """Also write to the file at `path`, after what is there already."""
+        with path.open("a", encoding="utf-8") as file:
+            self._log = _log_console(file)
+            try:
+                yield
+            finally:
+                self._log = None
+
+    @contextmanager
+    def training(
+        self, step: int, total: int, steps_per_epoch: int, best: float | None
+    ) -> Iterator[None]:
+        """Show an epoch bar and an overall bar from `step` on, where there is a terminal."""
+        self._best = best
+        self._steps_per_epoch, self._total = steps_per_epoch, total
+        if not self.console.is_terminal:
+            yield
+            return
+        with _bars(self.console) as self._progress:
+            self._epoch_task = self._progress.add_task("epoch", total=steps_per_epoch, figures="")
+            self._total_task = self._progress.add_task(
+                "in all", total=total, completed=step, figures=""
+            )
+            try:
+                yield
+            finally:
+                self._progress.stop()
+                self._progress = None
+
+    def step(self, step: int, figures: Figures, images_per_second: float) -> None:
+        """Move the bars; `figures` are those of the last step."""
+        if self._progress is None:
+            return
+        epoch, part = divmod(step, self._steps_per_epoch)
+        best = "" if self._best is None else f"  best {self._best:.4g}"
+        self._progress.update(
+            self._epoch_task,
+            completed=part,
+            description=f"epoch {epoch + 1}/{self._total // self._steps_per_epoch}",
+            figures=f"loss {figures.loss:.3f}  acc {figures.accuracy:6.1%}"
+            f"  lr {figures.learning_rate:.2g}",
+        )
+        self._progress.update(
+            self._total_task, completed=step, figures=f"{images_per_second:,.0f} images/s{best}"
+        )
+
+    def epoch(self, record: Record, best: float | None) -> None:
+        """One line for a finished epoch; `best` is the best validation figure so far."""
+        self._best = best
+        epochs = -(-self._total // self._steps_per_epoch)
+        width = len(str(epochs))
+        line = (
+            f"epoch {record.epoch:{width}d}/{epochs}"
+            f"  train loss {record.train.loss:.4f} acc {record.train.accuracy:6.2%}"
+        )
+        if record.validation:
+            loss, accuracy = record.validation["loss"], record.validation["accuracy"]
+            line += f"  val loss {loss:.4f} acc {accuracy:6.2%}"
+        line += (
+            f"  lr {record.train.learning_rate:.2e}  {record.images_per_second:,.0f} images/s"
+            f"  {duration(record.elapsed)}"
+        )
+        self.say(line + ("  [bold green]best[/]" if record.best else ""))
+        if self._progress is not None:
+            self._progress.update(self._total_task, completed=record.step)
+
+
+def _log_console(file: IO[str]) -> Console:
+    return Console(file=file, width=LOG_WIDTH, highlight=False, no_color=True)
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:>12}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[figures]}"),
+        console=console,
+        transient=True,
+    )
+
+
+@contextmanager
+def counting(console: Console, what: str, total: int) -> Iterator["Counter"]:
+    """A bar for `total` pictures, removed when done; silent where there is no terminal."""
+    if not console.is_terminal or total == 0:
+        yield Counter(None)
+        return
+    with _bars(console) as progress:
+        progress.add_task(what, total=total, figures="")
+        yield Counter(progress)
+
+
+class Counter:
+    """Called with the number of pictures just done."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+
+    def __call__(self, done: int) -> None:
+        if self._progress is not None:
+            self._progress.advance(self._progress.task_ids[0], done)

@@ -1,0 +1,64 @@
+"""What an epoch gave, and metrics.jsonl, which holds one line for each."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over training steps: loss in nats, share of right answers, norm of the gradient."""
+
+    loss: float
+    accuracy: float
+    grad_norm: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished epoch (from 1). Times in seconds since the start of training."""
+
+    step: int
+    epoch: int
+    train: Figures
+    validation: dict[str, float] | None
+    validated: bool
+    best: bool
+    elapsed: float
+    images_per_second: float
+
+    def line(self) -> dict[str, Any]:
+        """The JSON object of metrics.jsonl; what differs between equal runs stands under `time`."""
+        return {
+            "step": self.step,
+            "epoch": self.epoch,
+            "lr": self.train.learning_rate,
+            "train": {
+                "loss": self.train.loss,
+                "accuracy": self.train.accuracy,
+                "grad_norm": self.train.grad_norm,
+            },
+            "val": self.validation,
+            "best": self.best,
+            "time": {
+                "elapsed": round(self.elapsed, 3),
+                "images_per_second": round(self.images_per_second, 1),
+            },
+        }
+
+
+def append(path: Path, offset: int, record: Record) -> int:
+    """Write the record's line at byte `offset`, cutting off what a lost run left behind it.
+
+    Returns the new length in bytes.
+    """
+    with path.open("r+b" if path.exists() else "w+b") as file:
+        file.truncate(offset)
+        file.seek(offset)
+        file.write((json.dumps(record.line()) + "\n").encode())
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell()

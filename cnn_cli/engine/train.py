@@ -1,0 +1,220 @@
+"""The training loop: one function that reads top to bottom, each periodic act a visible `if`."""
+
+import math
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from cnn_cli.config import TrainerConfig
+from cnn_cli.data.contract import Dataset, Preprocessing, Window
+from cnn_cli.data.plan import Plan
+from cnn_cli.device import Device
+from cnn_cli.engine import checkpoint
+from cnn_cli.engine.display import Display
+from cnn_cli.engine.predict import predict
+from cnn_cli.engine.records import Figures, Record, append
+from cnn_cli.engine.signals import Interrupts
+from cnn_cli.engine.state import GRAD_NORM, LOSS, TrainState
+from cnn_cli.engine.step import StepSettings, train_step
+from cnn_cli.engine.tensorboard import Board
+from cnn_cli.errors import TrainingError
+from cnn_cli.run import Run
+
+READ_EVERY = 0.5
+"""Seconds between readings of the device's figures for the progress bar."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that training is given and does not change."""
+
+    dataset: Dataset
+    preprocessing: Preprocessing
+    plan: Plan
+    window: Window | None
+    settings: StepSettings
+    trainer: TrainerConfig
+    max_seconds: float
+    device: Device
+    run: Run
+    config: str
+    """the whole config as YAML text, for the checkpoint"""
+
+
+def train(task: Task, state: TrainState, display: Display, board: Board | None) -> str:
+    """Train from state.step to the end; returns why it ended.
+
+    That is "finished", "early stop", "time is up", or the name of the signal that came.
+    Raises TrainingError where loss or gradient are no longer finite; earlier checkpoints stay.
+    """
+    ended = ""
+    since_read = mark = time.monotonic()
+    epoch_start, epoch_first = mark, state.step
+    state.model.train()
+    with Interrupts() as interrupts:
+        for batch in task.dataset.train.batches(task.plan, state.step, task.window):
+            train_step(state, batch, task.settings, task.device)
+            state.step += 1
+            now = time.monotonic()
+            state.elapsed, mark = state.elapsed + now - mark, now
+
+            if now - since_read > READ_EVERY:
+                rate = (state.step - epoch_first) * task.plan.batch_size / (now - epoch_start)
+                display.step(state.step, _read(task, state, state.step - 1, state.step), rate)
+                since_read = now
+
+            ended = _why_stop(task, state, interrupts)
+            whole_epoch = state.step % task.plan.steps_per_epoch == 0
+            if whole_epoch or ended == "time is up":
+                rate = (state.step - epoch_first) * task.plan.batch_size / (now - epoch_start)
+                record = _finish_epoch(task, state, rate, forced=ended == "time is up")
+                display.epoch(record, state.best)
+                if board:
+                    board.epoch(record, state.rows)
+                ended = ended or _early_stop(task, state)
+                if record.validated or ended:
+                    _save(task, state, record.best)
+                now = time.monotonic()
+                state.elapsed, mark = state.elapsed + now - mark, now
+                epoch_start, epoch_first = now, state.step
+            elif ended or _checkpoint_due(task, state):
+                _read(task, state, state.step - 1, state.step)
+                _save(task, state, is_best=False)
+            if ended:
+                break
+    task.device.synchronize()
+    return ended or "finished"
+
+
+def _why_stop(task: Task, state: TrainState, interrupts: Interrupts) -> str:
+    if interrupts.received:
+        return interrupts.received
+    if state.elapsed >= task.max_seconds and state.step < state.total:
+        return "time is up"
+    return ""
+
+
+def _checkpoint_due(task: Task, state: TrainState) -> bool:
+    every = task.trainer.checkpoint_every
+    return every is not None and state.step % every == 0
+
+
+def _early_stop(task: Task, state: TrainState) -> str:
+    patience = task.trainer.patience
+    return "early stop" if patience is not None and state.stale >= patience else ""
+
+
+def _read(task: Task, state: TrainState, first: int, last: int) -> Figures:
+    """The figures of steps first .. last - 1 of one epoch, read from the device, all finite."""
+    size = task.plan.steps_per_epoch
+    begin = first % size
+    rows = state.rows[begin : begin + last - first].cpu().double()
+    suspects = rows[:, [LOSS, GRAD_NORM]] if state.scaler is None else rows[:, [LOSS]]
+    bad = (~suspects.isfinite()).any(dim=1).nonzero().flatten().tolist()
+    if bad:
+        raise TrainingError(_non_finite(state, first + bad[0], rows[bad[0], LOSS].item()))
+    loss, correct, count, norm = rows.sum(dim=0).tolist()
+    rate = state.optimizer.param_groups[0]["lr"]
+    return Figures(loss / count, correct / count, norm / len(rows), rate)
+
+
+def _non_finite(state: TrainState, step: int, loss: float) -> str:
+    what = "the loss" if not math.isfinite(loss) else "the gradient"
+    rate = state.optimizer.param_groups[0]["lr"]
+    return (
+        f"{what} is no longer finite since step {step + 1} (learning rate {rate:.3g}): training"
+        " stopped, and no checkpoint was written from these weights. Likely causes, in this order:"
+        f" a learning rate that is too high (try optimizer.lr={_peak_rate(state) / 10:.3g}), no"
+        " warm-up (schedule.warmup=0.1), exploding gradients (trainer.clip_norm=1), or reduced"
+        " precision (device.precision=fp32)"
+    )
+
+
+def _peak_rate(state: TrainState) -> float:
+    """The peak learning rate that the user set."""
+    return float(state.optimizer.defaults["lr"])
+
+
+def _finish_epoch(task: Task, state: TrainState, rate: float, forced: bool) -> Record:
+    """Validate where due or forced, update best and stale, write the line of metrics.jsonl."""
+    epoch = -(-state.step // task.plan.steps_per_epoch)
+    due = epoch % task.trainer.validate_every == 0 or state.step == state.total or forced
+    figures = _read(task, state, (epoch - 1) * task.plan.steps_per_epoch, state.step)
+    validation = _validate(task, state) if due and len(task.dataset.val) else None
+    record = Record(
+        step=state.step,
+        epoch=epoch,
+        train=figures,
+        validation=validation,
+        validated=due,
+        best=validation is not None and _note_best(task, state, validation),
+        elapsed=state.elapsed,
+        images_per_second=rate,
+    )
+    state.metrics_bytes = append(task.run.metrics, state.metrics_bytes, record)
+    return record
+
+
+def _validate(task: Task, state: TrainState) -> dict[str, float]:
+    found = predict(
+        state.evaluated,
+        task.dataset.val,
+        task.dataset.classes,
+        task.device,
+        task.trainer.eval_batch_size,
+    )
+    return {"loss": found.loss, "accuracy": found.accuracy}
+
+
+def _note_best(task: Task, state: TrainState, validation: dict[str, float]) -> bool:
+    """Whether this validation is strictly better than all before; keeps best and stale."""
+    value = validation[task.trainer.monitor]
+    sign = 1 if task.trainer.monitor == "accuracy" else -1
+    if state.best is not None and sign * value <= sign * state.best:
+        state.stale += 1
+        return False
+    state.best, state.best_step, state.stale = value, state.step, 0
+    return True
+
+
+def _save(task: Task, state: TrainState, is_best: bool) -> None:
+    saved = checkpoint.Checkpoint(
+        model=state.model.state_dict(),
+        ema=state.ema.state_dict() if state.ema else None,
+        optimizer=state.optimizer.state_dict(),
+        scaler=state.scaler.state_dict() if state.scaler else None,
+        step=state.step,
+        total=state.total,
+        best=state.best,
+        best_step=state.best_step,
+        stale=state.stale,
+        rows=state.rows,
+        elapsed=state.elapsed,
+        metrics_bytes=state.metrics_bytes,
+        classes=task.dataset.classes,
+        preprocessing=task.preprocessing,
+        config=task.config,
+        fingerprint=task.dataset.fingerprint,
+        versions=versions(),
+    )
+    try:
+        checkpoint.save(task.run, saved, is_best)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        raise TrainingError(
+            f"the checkpoint of step {state.step} could not be written: {error}"
+        ) from error
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    names: list[Any] = ["cnn-train", "torch", "torchvision", "numpy"]
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # run from a bare checkout
+            found[name] = "not installed"
+    return found | {"torch": str(torch.__version__)}

@@ -1,0 +1,196 @@
+"""The run's folder: the names in it, how it is found again, and writes that are whole or absent."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from cnn_cli.errors import UserError, closest
+
+SWEEPS = "sweeps"
+"""Folder under run.root that holds the jobs of multirun sweeps; `latest` leaves them out."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "train.log"
+
+    @property
+    def environment(self) -> Path:
+        return self.folder / "environment.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report"
+
+    def pointer(self, name: Literal["best", "last"]) -> Path | None:
+        """The checkpoint that best.json or last.json names, if it is there."""
+        try:
+            record = json.loads((self.checkpoints / f"{name}.json").read_text())
+            path = self.checkpoints / Path(record["checkpoint"]).name
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return path if path.is_file() else None
+
+    def read_metrics(self) -> tuple[dict[str, Any], ...]:
+        """The lines of metrics.jsonl; empty where there is none."""
+        if not self.metrics.is_file():
+            return ()
+        return tuple(json.loads(line) for line in self.metrics.read_text().splitlines())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` only when it is whole and on the disk."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders; there the rename itself has to do
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    with replacing(path) as file:
+        file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def check_writable(folder: Path, key: str) -> None:
+    """Raise UserError unless `folder` is, or could be made, a folder to write in."""
+    parent = folder
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if not parent.is_dir():
+        raise UserError(f"{key}={folder}: {parent} is not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(
+            f"{key}={folder}: no permission to write in {parent}; choose another folder"
+        )
+
+
+def stamp() -> str:
+    """The local time as it stands in folder names, e.g. 2026-11-22_15-41-29."""
+    return datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """Make a folder of that name under `parent`; where it exists, name-2, name-3, ..."""
+    for number in range(1, 10_000):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"{folder}: cannot be made: {error.strerror}") from error
+        return folder
+    raise UserError(f"{parent / name}: ten thousand folders of this name are there")
+
+
+def run_folder(root: Path, directory: str | None, name: str | None, what: str) -> Path:
+    """The folder that a new run will have, checked but not made.
+
+    `directory` is run.dir, `name` run.name, `what` the middle of a generated name.
+    Raises UserError if the folder is there and not empty, or cannot be written.
+    """
+    if directory is not None:
+        folder, key = Path(directory), "run.dir"
+    elif name is not None:
+        folder, key = root / name, "run.name"
+    else:
+        letters = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz") for _ in range(4))
+        folder, key = root / f"{stamp()}_{what}_{letters}", "run.root"
+    check_writable(folder, key)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UserError(
+            f"{key}: {folder} is not empty; choose another name, or go on with resume={folder}"
+        )
+    return folder
+
+
+def runs(root: Path) -> list[Run]:
+    """The runs under `root` that have a checkpoint, newest first; jobs of sweeps are left out."""
+    if not root.is_dir():
+        return []
+    found = [Run(folder) for folder in root.iterdir() if folder.name != SWEEPS]
+    found = [run for run in found if run.config.is_file() and run.pointer("last")]
+    return sorted(found, key=lambda run: run.config.stat().st_mtime_ns, reverse=True)
+
+
+def find_checkpoint(ref: str, root: Path, prefer: Literal["best", "last"]) -> Path:
+    """The checkpoint file that REF means: `latest`, a run's folder or name, or a checkpoint file.
+
+    Of a run, the one preferred, else the last. Raises UserError that says which runs there are.
+    """
+    if ref == "latest":
+        found = runs(root)
+        if not found:
+            raise UserError(
+                f"checkpoint=latest: no run with a checkpoint under {root}; train one first"
+            )
+        return _preferred(found[0], prefer, ref)
+    for path in (Path(ref), root / ref):
+        if path.is_file():
+            return path
+        if path.is_dir():
+            return _preferred(Run(path), prefer, ref)
+    names = [run.folder.name for run in runs(root)]
+    there = (
+        f"runs under {root}: {', '.join(names[:8])}" if names else f"there is no run under {root}"
+    )
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    raise UserError(f"{ref}: no such run or checkpoint file{closest(ref, names)}; {there}{more}")
+
+
+def _preferred(run: Run, prefer: Literal["best", "last"], ref: str) -> Path:
+    path = run.pointer(prefer) or run.pointer("last")
+    if path is None:
+        raise UserError(f"{ref}: {run.folder} holds no checkpoint")
+    return path
+
+
+def run_of(checkpoint: Path) -> Run | None:
+    """The run that a checkpoint file lies in; None for a file on its own."""
+    run = Run(checkpoint.resolve().parent.parent)
+    return run if run.config.is_file() and checkpoint.parent.name == "checkpoints" else None
