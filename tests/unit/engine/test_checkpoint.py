@@ -1,0 +1,143 @@
+"""Checkpoint files: whole, checked, plain data, and nothing of them executed."""
+
+import json
+import os
+import pickle
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnn_cli.data.contract import Preprocessing
+from cnn_cli.engine.checkpoint import Checkpoint, load, read_config, save
+from cnn_cli.errors import UserError
+from cnn_cli.run import Run
+
+EXAMPLE = Checkpoint(
+    model={"weight": torch.arange(6.0).view(2, 3)},
+    ema=None,
+    optimizer={"state": {0: {"momentum_buffer": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]},
+    scaler=None,
+    step=7,
+    total=20,
+    best=0.5,
+    best_step=6,
+    stale=1,
+    rows=torch.zeros(3, 4),
+    elapsed=1.5,
+    metrics_bytes=12,
+    classes=("a", "ü"),
+    preprocessing=Preprocessing(3, 8, "pad", (0.1, 0.2, 0.3), (1.0, 1.0, 1.0)),
+    config="seed: 0\n",
+    fingerprint="f",
+    versions={"torch": "2"},
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def test_comes_back_as_it_was(run):
+    path = save(run, EXAMPLE, is_best=True)
+    found = load(path)
+    assert torch.equal(found.model["weight"], EXAMPLE.model["weight"])
+    for name in ("step", "total", "best", "classes", "preprocessing", "config", "fingerprint"):
+        assert getattr(found, name) == getattr(EXAMPLE, name)
+    assert read_config(path) == "seed: 0\n"
+    assert run.pointer("best") == run.pointer("last") == path
+
+
+def test_keeps_only_what_a_pointer_names(run):
+    for step, is_best in ((1, True), (2, False), (3, False)):
+        save(run, replace(EXAMPLE, step=step), is_best)
+    names = sorted(path.name for path in run.checkpoints.iterdir())
+    assert names == [
+        "best.json",
+        "last.json",
+        "step-00000001.ckpt",
+        "step-00000001.json",
+        "step-00000003.ckpt",
+        "step-00000003.json",
+    ]
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_one_flipped_bit_is_noticed(run, part):
+    path = save(run, EXAMPLE, is_best=True)
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * part)] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="damaged"):
+        load(path)
+
+
+def test_without_a_sidecar_the_zip_checks_itself(run):
+    path = save(run, EXAMPLE, is_best=True)
+    path.with_suffix(".json").unlink()
+    assert load(path).step == 7
+    with zipfile.ZipFile(path) as archive:
+        entry = next(i for i in archive.infolist() if i.filename.endswith("data/0"))
+    data = bytearray(path.read_bytes())
+    place = data.index(EXAMPLE.model["weight"].numpy().tobytes(), entry.header_offset)
+    data[place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="damaged"):
+        load(path)
+
+
+def test_a_cut_file_is_refused(run):
+    path = save(run, EXAMPLE, is_best=True)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="cut off"):
+        load(path)
+
+
+class Canary:
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, ("canary",)
+
+
+def test_code_in_a_file_is_not_run(run):
+    path = run.folder / "evil.ckpt"
+    torch.save({"format": 1, "model": Canary()}, path)
+    with pytest.raises(UserError, match="safe to load"):
+        load(path)
+    path.write_bytes(pickle.dumps(Canary()))
+    with pytest.raises(UserError, match="not a checkpoint"):
+        load(path)
+    assert not Path("canary").exists()
+
+
+def test_another_format_is_named(run):
+    path = run.folder / "new.ckpt"
+    torch.save({"format": 99}, path)
+    with pytest.raises(UserError, match="format 99; this version reads format 1"):
+        load(path)
+    torch.save({"weights": 1}, path)
+    with pytest.raises(UserError, match="not a checkpoint of cnn-train"):
+        load(path)
+
+
+def test_a_failed_write_leaves_the_old_files(run, monkeypatch):
+    first = save(run, EXAMPLE, is_best=True)
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(RuntimeError, match="disk"):
+        save(run, replace(EXAMPLE, step=8), is_best=True)
+    assert run.pointer("best") == first
+    assert load(first).step == 7
+    assert not list(run.checkpoints.glob(".*"))
+
+
+def fail(*_: object) -> None:
+    raise RuntimeError("disk full")
+
+
+def test_sidecar_states_size_and_hash(run):
+    path = save(run, EXAMPLE, is_best=False)
+    record = json.loads(path.with_suffix(".json").read_text())
+    assert record["size"] == path.stat().st_size
+    assert len(record["sha256"]) == 64

@@ -1,0 +1,68 @@
+"""What is printed: plain lines where there is no terminal, bars where there is, the log beside."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from cnn_cli.engine.display import Display, counting, duration
+from cnn_cli.engine.records import Figures, Record
+
+RECORD = Record(
+    step=8,
+    epoch=2,
+    train=Figures(0.5, 0.75, 1.0, 0.01),
+    validation={"loss": 0.25, "accuracy": 0.9},
+    validated=True,
+    best=True,
+    elapsed=65.0,
+    images_per_second=1234.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (65, "1:05"), (3661, "1:01:01")]
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_one_plain_line_an_epoch_without_a_terminal(tmp_path):
+    file = io.StringIO()
+    display = Display(Console(file=file, width=200))
+    with display.logging(tmp_path / "train.log"), display.training(0, 40, 4, None):
+        display.step(5, RECORD.train, 100.0)
+        display.epoch(RECORD, 0.9)
+    line = (
+        "epoch  2/10  train loss 0.5000 acc 75.00%  val loss 0.2500 acc 90.00%"
+        "  lr 1.00e-02  1,234 images/s  1:05  best\n"
+    )
+    assert file.getvalue() == line
+    assert (tmp_path / "train.log").read_text() == line
+
+
+def test_bars_in_a_terminal():
+    file = io.StringIO()
+    display = Display(Console(file=file, width=160, force_terminal=True, color_system=None))
+    with display.training(0, 40, 4, None):
+        display.step(6, RECORD.train, 100.0)
+        display._progress.refresh()  # what the clock would do
+        display.epoch(RECORD, 0.9)
+        display.step(9, RECORD.train, 321.0)
+        display._progress.refresh()
+    shown = file.getvalue()
+    for part in ("epoch 2/10", "epoch 3/10", "in all", "321 images/s", "best 0.9", "loss 0.500"):
+        assert part in shown
+
+
+def test_paths_are_no_markup():
+    file = io.StringIO()
+    Display(Console(file=file, width=80)).say("/data/[red]/x", markup=False)
+    assert file.getvalue() == "/data/[red]/x\n"
+
+
+def test_counting_is_silent_without_a_terminal():
+    file = io.StringIO()
+    with counting(Console(file=file), "pictures", 10) as advance:
+        advance(10)
+    assert file.getvalue() == ""

@@ -1,0 +1,73 @@
+"""One step against the plain torch loop that everybody writes."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from cnn_cli.data.contract import Batch
+from cnn_cli.engine.state import CORRECT, COUNT, GRAD_NORM, LOSS
+from cnn_cli.engine.step import (
+    set_learning_rate,
+    soft_cross_entropy,
+    soft_targets,
+    train_step,
+)
+from cnn_cli.rng import seed_layers
+
+
+def test_soft_targets_sum_to_one_and_match_torch():
+    labels = torch.tensor([0, 2, 1])
+    targets = soft_targets(labels, 3, 0.3)
+    assert targets.tolist()[0] == pytest.approx([0.8, 0.1, 0.1])
+    logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
+    expected = F.cross_entropy(logits, labels, label_smoothing=0.3, reduction="sum")
+    torch.testing.assert_close(soft_cross_entropy(logits, targets), expected)
+
+
+def test_step_equals_the_plain_loop(bench):
+    task = bench.task()
+    settings = replace(task.settings, clip_norm=0.05)
+    state, plain = bench.state(task), bench.state(task)
+    batch = next(task.dataset.train.batches(task.plan, 0))
+    settings = replace(settings, augmentation=type(settings.augmentation)({}, 0), cropped=False)
+    train_step(state, batch, settings, task.device)
+
+    seed_layers(settings.seed, "layers", 0)
+    set_learning_rate(plain, settings)
+    logits = plain.model(batch.images)
+    loss = F.cross_entropy(logits, batch.labels, label_smoothing=0.1)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(plain.model.parameters(), 0.05)
+    plain.optimizer.step()
+
+    row = state.rows[0]
+    assert row[LOSS].item() / 16 == pytest.approx(loss.item(), rel=1e-5)
+    assert row[CORRECT].item() == (logits.argmax(1) == batch.labels).sum().item()
+    assert row[COUNT].item() == 16
+    assert row[GRAD_NORM].item() == pytest.approx(norm.item(), rel=1e-5)
+    for name, value in plain.model.state_dict().items():
+        torch.testing.assert_close(state.model.state_dict()[name], value, msg=name)
+
+
+def test_learning_rate_is_the_schedule_at_the_middle_of_the_step(bench):
+    task = bench.task()
+    state = bench.state(task)
+    state.step = 5
+    set_learning_rate(state, replace(task.settings, rates=(0.2, 0.1)))
+    factor = task.settings.schedule(5.5 / state.total)
+    rates = [group["lr"] for group in state.optimizer.param_groups]
+    assert rates == pytest.approx([0.2 * factor, 0.1 * factor])
+
+
+def test_dropout_and_augmentation_depend_on_the_step_alone(bench):
+    task = bench.task()
+    batch = next(task.dataset.train.batches(task.plan, 0))
+    losses = []
+    for step in (0, 1, 0):
+        state = bench.state(task)
+        torch.manual_seed(step + 7)
+        train_step(state, Batch(batch.images, batch.labels, step), task.settings, task.device)
+        losses.append(state.rows[step, LOSS].item())
+    assert losses[0] == losses[2] != losses[1]

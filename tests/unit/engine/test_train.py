@@ -1,0 +1,222 @@
+"""The loop: what it writes, when it stops, and that a resume is exact."""
+
+import json
+import math
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from cnn_cli.data.contract import Dataset
+from cnn_cli.engine import checkpoint
+from cnn_cli.engine.state import TrainState, restore
+from cnn_cli.engine.train import Task
+from cnn_cli.errors import TrainingError
+
+
+def lines(task: Task) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in task.run.metrics.read_text().splitlines()]
+    for line in found:
+        del line["time"]
+    return found
+
+
+def tensors(state: TrainState) -> dict[str, Tensor]:
+    found = {f"model.{k}": v for k, v in state.model.state_dict().items()}
+    if state.ema:
+        found |= {f"ema.{k}": v for k, v in state.ema.state_dict().items()}
+    for number, part in state.optimizer.state_dict()["state"].items():
+        found |= {f"optimizer.{number}.{k}": v for k, v in part.items() if isinstance(v, Tensor)}
+    return found | {"rows": state.rows}
+
+
+def test_writes_a_line_an_epoch_and_two_checkpoints(bench):
+    task = bench.task()
+    state = bench.state(task)
+    assert bench.train(task, state) == "finished"
+    assert [line["step"] for line in lines(task)] == [4, 8, 12]
+    assert [line["epoch"] for line in lines(task)] == [1, 2, 3]
+    assert task.run.pointer("last").name == "step-00000012.ckpt"
+    assert checkpoint.load(task.run.pointer("last")).step == 12
+    best = checkpoint.load(task.run.pointer("best"))
+    accuracies = [line["val"]["accuracy"] for line in lines(task)]
+    assert best.best == max(accuracies)
+    assert best.step == 4 * (accuracies.index(max(accuracies)) + 1)
+    kept = {path.name for path in task.run.checkpoints.glob("*.ckpt")}
+    assert kept == {"step-00000012.ckpt", task.run.pointer("best").name}
+
+
+def test_learns(bench):
+    task = bench.task(epochs=12)
+    bench.train(task, bench.state(task))
+    assert lines(task)[-1]["val"]["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 6, 8, 11])
+@pytest.mark.parametrize("changes", [{}, {"ema_decay": 0.9, "accumulate": 3, "clip_norm": 0.5}])
+def test_resume_is_bit_exact(bench, stop, changes):
+    whole = bench.task("whole", validate_every=2, **changes)
+    uninterrupted = bench.state(whole)
+    bench.train(whole, uninterrupted)
+
+    task = bench.task("parts", validate_every=2, **changes)
+    state = bench.state(task)
+    stop_at(task, state, stop, bench)
+    torch.manual_seed(12345)  # random state of the process must not matter
+    saved = checkpoint.load(task.run.pointer("last"))
+    assert saved.step == stop
+    again = bench.state(task)
+    restore(again, saved)
+    assert bench.train(task, again) == "finished"
+
+    expected, found = tensors(uninterrupted), tensors(again)
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, found[name]), name
+    assert lines(task) == lines(whole)
+    for name in ("best", "best_step", "stale", "metrics_bytes"):
+        if name != "metrics_bytes":  # timings have different lengths
+            assert getattr(again, name) == getattr(uninterrupted, name)
+
+
+def stop_at(task: Task, state: TrainState, step: int, bench: Any) -> None:
+    """Train until the process gets a SIGTERM while it works on `step`."""
+    source = task.dataset.train
+
+    class Interrupting:
+        crops = True
+
+        def batches(self, *arguments: Any) -> Any:
+            for batch in source.batches(*arguments):
+                if batch.step == step - 1:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                yield batch
+
+    interrupted = replace(task, dataset=replace(task.dataset, train=Interrupting()))
+    assert bench.train(interrupted, state) == "SIGTERM"
+    assert state.step == step
+
+
+def test_a_lost_line_after_the_checkpoint_is_cut_off(bench):
+    task = bench.task(epochs=2)
+    state = bench.state(task)
+    stop_at(task, state, 4, bench)
+    with task.run.metrics.open("a") as file:
+        file.write('{"step": 999}\n')
+    again = bench.state(task)
+    restore(again, checkpoint.load(task.run.pointer("last")))
+    bench.train(task, again)
+    assert [line["step"] for line in lines(task)] == [4, 8]
+
+
+def test_accumulation_changes_nothing_without_batch_norm(bench):
+    states = []
+    for parts in (1, 4):
+        task = bench.task(f"parts{parts}", accumulate=parts)
+        state = bench.state(task)
+        state.model.net[1] = torch.nn.Identity()
+        state.model.net[5] = torch.nn.Identity()
+        state.optimizer = torch.optim.SGD(state.model.parameters(), lr=0.05, momentum=0.9)
+        task = replace(task, settings=replace(task.settings, rates=(0.05,)))
+        bench.train(task, state)
+        states.append(state)
+    one, four = (s.model.state_dict() for s in states)
+    for name, value in one.items():
+        torch.testing.assert_close(value, four[name], rtol=1e-4, atol=1e-6)
+
+
+def test_early_stop_counts_validations_without_a_new_best(bench):
+    task = bench.task(epochs=50, patience=2)
+    task = replace(task, settings=replace(task.settings, rates=(0.0, 0.0)))
+    state = bench.state(task)
+    assert bench.train(task, state) == "early stop"
+    accuracies = [line["val"]["accuracy"] for line in lines(task)]
+    first = accuracies.index(max(accuracies))
+    assert len(accuracies) == first + 3
+
+
+def test_time_is_up_validates_saves_and_stops(bench):
+    task = bench.task(epochs=50, max_seconds=0.0)
+    state = bench.state(task)
+    assert bench.train(task, state) == "time is up"
+    assert state.step == 1
+    assert lines(task)[0]["val"] is not None
+    assert task.run.pointer("best") == task.run.pointer("last")
+
+
+def test_no_validation_pictures_means_no_best(bench, make_dataset: Callable[..., Dataset]):
+    task = bench.task(data=make_dataset(val_size=0))
+    state = bench.state(task)
+    assert bench.train(task, state) == "finished"
+    assert state.best is None
+    assert task.run.pointer("best") is None
+    assert task.run.pointer("last").name == "step-00000012.ckpt"
+    assert lines(task)[-1]["val"] is None
+
+
+def test_fewer_pictures_than_a_batch_make_one_smaller_step(
+    bench, make_dataset: Callable[..., Dataset]
+):
+    task = bench.task(data=make_dataset(train_size=10))
+    state = bench.state(task)
+    bench.train(task, state)
+    assert state.step == task.trainer.epochs
+    assert state.rows[0, 2] == 10
+
+
+def test_checkpoints_inside_an_epoch(bench):
+    task = bench.task(checkpoint_every=3, epochs=1, validate_every=5)
+    state = bench.state(task)
+    stop_at(task, state, 4, bench)
+    assert {p.name for p in task.run.checkpoints.glob("*.ckpt")} == {"step-00000004.ckpt"}
+    names = []
+    original = checkpoint.save
+
+    def spy(run: Any, saved: Any, is_best: bool) -> Any:
+        names.append(saved.step)
+        return original(run, saved, is_best)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "save", spy)
+        task = bench.task("second", checkpoint_every=3, epochs=2)
+        bench.train(task, bench.state(task))
+    assert names == [3, 4, 6, 8]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_non_finite_loss_stops_with_advice_and_spoils_no_checkpoint(bench, value):
+    task = bench.task(epochs=4)
+    state = bench.state(task)
+    source = task.dataset.train
+
+    class Spoiling:
+        crops = True
+
+        def batches(self, *arguments: Any) -> Any:
+            for batch in source.batches(*arguments):
+                if batch.step == 6:
+                    with torch.no_grad():
+                        state.model.net[6].weight[0, 0] = value
+                yield batch
+
+    broken = replace(task, dataset=replace(task.dataset, train=Spoiling()))
+    with pytest.raises(TrainingError, match=r"no longer finite since step 7.*optimizer\.lr=0\.005"):
+        bench.train(broken, state)
+    saved = checkpoint.load(task.run.pointer("last"))
+    assert saved.step == 4
+    assert all(v.isfinite().all() for v in saved.model.values())
+
+
+def test_a_full_disk_ends_in_a_training_error(bench, monkeypatch):
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save", full)
+    task = bench.task()
+    with pytest.raises(TrainingError, match=r"step 4 could not be written.*No space left"):
+        bench.train(task, bench.state(task))

@@ -1,0 +1,110 @@
+"""The run's folder: names, whole writes, and how a run is found again."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cnn_cli.errors import UserError
+from cnn_cli.run import (
+    Run,
+    check_writable,
+    find_checkpoint,
+    new_folder,
+    replacing,
+    run_folder,
+    run_of,
+    runs,
+)
+
+
+def make_run(folder: Path, age: int = 0, best: bool = True) -> Run:
+    run = Run(folder)
+    run.checkpoints.mkdir(parents=True)
+    run.config.write_text("seed: 0\n")
+    os.utime(run.config, (1_000_000 - age, 1_000_000 - age))
+    for name, step in (("last", 2), ("best", 1)):
+        (run.checkpoints / f"step-{step}.ckpt").write_text("x")
+        if name == "last" or best:
+            (run.checkpoints / f"{name}.json").write_text(
+                json.dumps({"checkpoint": f"step-{step}.ckpt"})
+            )
+    return run
+
+
+def test_latest_is_the_newest_run_and_no_job_of_a_sweep(tmp_path):
+    make_run(tmp_path / "old", age=100)
+    newest = make_run(tmp_path / "new", age=50)
+    make_run(tmp_path / "sweeps")
+    (tmp_path / "empty").mkdir()
+    assert [run.folder.name for run in runs(tmp_path)] == ["new", "old"]
+    assert find_checkpoint("latest", tmp_path, "best") == newest.checkpoints / "step-1.ckpt"
+    assert find_checkpoint("latest", tmp_path, "last") == newest.checkpoints / "step-2.ckpt"
+
+
+def test_name_folder_and_file_mean_the_same(tmp_path):
+    run = make_run(tmp_path / "a b")
+    file = run.checkpoints / "step-1.ckpt"
+    for ref in ("a b", str(run.folder), str(file)):
+        assert find_checkpoint(ref, tmp_path, "best") == file
+    assert run_of(file).folder == run.folder
+    lone = tmp_path / "lone.ckpt"
+    lone.write_text("x")
+    assert run_of(lone) is None
+
+
+def test_without_a_best_the_last(tmp_path):
+    run = make_run(tmp_path / "a", best=False)
+    assert find_checkpoint("a", tmp_path, "best").name == "step-2.ckpt"
+    (run.checkpoints / "last.json").write_text('{"checkpoint": "step-9.ckpt"}')
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        find_checkpoint("a", tmp_path, "last")
+
+
+def test_a_pointer_cannot_lead_out_of_the_folder(tmp_path):
+    run = make_run(tmp_path / "a")
+    (tmp_path / "evil.ckpt").write_text("x")
+    (run.checkpoints / "last.json").write_text('{"checkpoint": "../../evil.ckpt"}')
+    assert run.pointer("last") is None
+
+
+def test_an_unknown_run_names_the_near_one(tmp_path):
+    make_run(tmp_path / "digits-one")
+    with pytest.raises(UserError, match=r"did you mean 'digits-one'.*runs under.*digits-one"):
+        find_checkpoint("digits-on", tmp_path, "best")
+    with pytest.raises(UserError, match="no run with a checkpoint"):
+        find_checkpoint("latest", tmp_path / "nowhere", "best")
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("")
+    with pytest.raises(UserError, match="not empty"):
+        run_folder(tmp_path, None, "full", "what")
+    with pytest.raises(UserError, match="not empty"):
+        run_folder(tmp_path, str(tmp_path / "full"), None, "what")
+    names = {run_folder(tmp_path, None, None, "digits-cnn").name for _ in range(20)}
+    assert len(names) == 20
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"run\.root=.*file is not a folder"):
+        check_writable(tmp_path / "file" / "runs", "run.root")
+
+
+def test_new_folders_never_share_a_name(tmp_path):
+    assert [new_folder(tmp_path, "a").name for _ in range(3)] == ["a", "a-2", "a-3"]
+
+
+def test_a_write_is_whole_or_absent(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(TypeError), replacing(path) as file:
+        file.writelines([b"half", None])
+    assert path.read_text() == "old"
+    with replacing(path) as file:
+        file.write(b"new")
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.glob("*file*")] == ["file"]
