@@ -1,0 +1,107 @@
+"""The report to read: a table on the console and report.txt."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cnn_cli.report.report import Report
+
+if TYPE_CHECKING:
+    from cnn_cli.engine.predict import Predictions
+
+ALL_CLASSES = 30
+"""Classes up to which the console shows each; above, the WORST and the BEST by F1."""
+WORST, BEST = 15, 5
+PAIRS_SHOWN = 5
+
+
+def print_report(console: Console, report: Report, folder: Path | None = None) -> None:
+    """The per-class table, the headline figures and the most confused pairs.
+
+    `folder` is where `write_report` has put the files; with it the text can say where the rest is.
+    """
+    metrics = report.metrics
+    console.print(_class_table(metrics["per_class"]))
+    if len(metrics["per_class"]) > ALL_CLASSES:
+        console.print(_left_out(len(metrics["per_class"]), folder), overflow="fold")
+    for name, value in _headlines(metrics):
+        console.print(Text.assemble((f"  {name:<19}", "dim"), (value, "bold")))
+    pairs = metrics["most_confused"][:PAIRS_SHOWN]
+    if pairs:
+        console.print(Text("  most confused", "dim"))
+    for pair in pairs:
+        console.print(Text(f"    {_pair_line(pair)}"), overflow="fold", highlight=False)
+
+
+def report_text(report: Report, predictions: "Predictions") -> str:
+    """scikit-learn's classification report, the headline figures, all most confused pairs."""
+    from sklearn.metrics import classification_report
+
+    table = classification_report(
+        predictions.labels,
+        predictions.predicted,
+        labels=list(range(len(predictions.classes))),
+        target_names=list(predictions.classes),
+        digits=4,
+        zero_division=0,
+    )
+    headlines = [f"{name:<19}{value}" for name, value in _headlines(report.metrics)]
+    pairs = [f"  {_pair_line(pair)}" for pair in report.metrics["most_confused"]]
+    return "\n".join([str(table), *headlines, "", "most confused", *(pairs or ["  none"]), ""])
+
+
+def _headlines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    images = metrics["images"]
+    right = round(metrics["accuracy"] * images)
+    lines = [("accuracy", f"{metrics['accuracy']:.2%} ({right:,} of {images:,} pictures)")]
+    if len(metrics["per_class"]) > 5:
+        lines.append(("top-5 accuracy", f"{metrics['top5_accuracy']:.2%}"))
+    lines.append(("balanced accuracy", f"{metrics['balanced_accuracy']:.2%}"))
+    lines.append(("macro F1", f"{metrics['macro_f1']:.4f}"))
+    return [*lines, ("loss", f"{metrics['loss']:.4f}")]
+
+
+def _pair_line(pair: Mapping[str, Any]) -> str:
+    times = "once" if pair["count"] == 1 else f"{pair['count']:,} times"
+    return (
+        f"{pair['true']} taken for {pair['predicted']}: {times}, {pair['share']:.1%} of the class"
+    )
+
+
+def _class_table(rows: list[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=True, header_style="bold")
+    table.add_column("class", overflow="ellipsis", no_wrap=True)
+    for name in ("precision", "recall", "F1", "pictures"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if len(rows) <= ALL_CLASSES:
+        _add_rows(table, rows)
+        return table
+    ranked = sorted(rows, key=lambda row: row["f1"])
+    _add_rows(table, ranked[:WORST])
+    table.add_row(Text("...", "dim"))
+    _add_rows(table, ranked[-BEST:])
+    return table
+
+
+def _left_out(classes: int, folder: Path | None) -> Text:
+    where = folder / "report.txt" if folder else "report.txt"
+    return Text(
+        f"  the {WORST} worst and {BEST} best of {classes} by F1; all are in {where}", "dim"
+    )
+
+
+def _add_rows(table: Table, rows: list[Mapping[str, Any]]) -> None:
+    for row in rows:
+        shares = [Text(f"{row[key]:.4f}", _colour(row)) for key in ("precision", "recall", "f1")]
+        table.add_row(Text(row["name"]), *shares, Text(f"{row['support']:,}"))
+
+
+def _colour(row: Mapping[str, Any]) -> str:
+    """Colour only helps the eye along: the figures say the same."""
+    if not row["support"]:
+        return "dim"
+    return "green" if row["f1"] >= 0.9 else "yellow" if row["f1"] >= 0.7 else "red"

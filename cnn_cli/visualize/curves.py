@@ -1,0 +1,144 @@
+"""Learning curves: loss, accuracy, learning rate and gradient over the epochs of a run."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnn_cli.errors import UserError
+from cnn_cli.visualize.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    HEADER,
+    INK,
+    MARGIN,
+    ORANGE,
+    PURPLE,
+    QUIET,
+    new_figure,
+    panel,
+    style,
+)
+from cnn_cli.visualize.subject import Subject
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Lines = Sequence[Mapping[str, Any]]
+Points = tuple[list[float], list[float]]
+
+WIDE, TALL, LOW = 4.9, 3.0, 1.35
+
+
+def curves(subject: Subject, *, log_loss: bool) -> "dict[str, Figure]":
+    """The curves of the subject's run; `log_loss` draws the loss on a logarithmic scale.
+
+    Raises UserError where no epoch has been recorded.
+    """
+    if not subject.metrics:
+        raise UserError("figure.curves: needs a run's metrics.jsonl; a lone checkpoint has none")
+    with style():
+        return {"curves": _draw(subject, log_loss)}
+
+
+def points(lines: Lines, *keys: str) -> Points:
+    """(epochs, values) of one recorded value; lines without it, or not finite, are left out."""
+    epochs: list[float] = []
+    values: list[float] = []
+    for line in lines:
+        value: Any = line
+        for key in keys:
+            value = None if value is None else value.get(key)
+        if value is not None and math.isfinite(value):
+            epochs.append(line["epoch"])
+            values.append(value)
+    return epochs, values
+
+
+def _draw(subject: Subject, log_loss: bool) -> "Figure":
+    lines, left, right = subject.metrics, MARGIN + 0.65, MARGIN + 0.65 + WIDE + 0.95
+    low = HEADER + 0.25 + TALL + 0.62
+    last = lines[-1]["time"]["elapsed"] if "time" in lines[-1] else None
+    spent = "" if last is None else f" · {_duration(last)}"
+    steps = _many(lines[-1]["step"], "step")
+    subtitle = f"{subject.title} · {_many(lines[-1]['epoch'], 'epoch')}, {steps}{spent}"
+    figure = new_figure(right + WIDE + 0.3, low + LOW + 0.62, "Learning curves", subtitle)
+    loss = panel(figure, left, HEADER + 0.25, WIDE, TALL)
+    _pair(loss, lines, "loss", "Loss (cross-entropy, nats)", 1.0)
+    if log_loss:
+        loss.set_yscale("log")
+    accuracy = panel(figure, right, HEADER + 0.25, WIDE, TALL)
+    _pair(accuracy, lines, "accuracy", "Accuracy (%)", 100.0)
+    _mark_best(accuracy, lines)
+    rate = panel(figure, left, low, WIDE, LOW)
+    _single(rate, points(lines, "lr"), "Learning rate", GREEN)
+    norm = panel(figure, right, low, WIDE, LOW)
+    _single(norm, points(lines, "train", "grad_norm"), "Gradient norm", PURPLE)
+    for axes in (loss, accuracy, rate, norm):
+        _finish(axes, lines)
+    for axes in (rate, norm):
+        axes.set_xlabel("epoch")
+    return figure
+
+
+def _pair(axes: "Axes", lines: Lines, key: str, title: str, factor: float) -> None:
+    """Training and validation, each named at the end of its curve."""
+    axes.set_title(title)
+    for part, colour, word in (("train", ORANGE, "training"), ("val", BLUE, "validation")):
+        epochs, values = points(lines, part, key)
+        marker = "o" if len(epochs) < 3 else None
+        axes.plot(
+            epochs, [factor * v for v in values], color=colour, label=word, marker=marker, ms=4
+        )
+    if any(len(points(lines, part, key)[0]) for part in ("train", "val")):
+        axes.legend(loc="best", labelcolor="linecolor", handlelength=1.2)
+
+
+def _mark_best(axes: "Axes", lines: Lines) -> None:
+    """The checkpoint that is reported: the last one said to be the best."""
+    epochs, values = points([line for line in lines if line.get("best")], "val", "accuracy")
+    if epochs:
+        late = epochs[-1] > (lines[0]["epoch"] + lines[-1]["epoch"]) / 2
+        axes.plot(epochs[-1], 100 * values[-1], "o", ms=8, mfc="white", mec=BLUE, mew=2)
+        axes.annotate(
+            f"best {values[-1]:.2%}\nepoch {epochs[-1]:g}",
+            (epochs[-1], 100 * values[-1]),
+            (4 if late else -4, -14),
+            textcoords="offset points",
+            ha="right" if late else "left",
+            va="top",
+            color=INK,
+            fontsize=9,
+        )
+
+
+def _single(axes: "Axes", data: Points, title: str, colour: str) -> None:
+    axes.set_title(title)
+    axes.plot(*data, color=colour, marker="o" if len(data[0]) < 3 else None, ms=4)
+    if data[1]:
+        axes.set_ylim(0, 1.08 * max(data[1]) or 1.0)
+    else:
+        axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=QUIET)
+
+
+def _finish(axes: "Axes", lines: Lines) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    first, last = lines[0]["epoch"], lines[-1]["epoch"]
+    pad = 0.02 * max(last - first, 1)
+    axes.set_xlim(first - pad, last + 2 * pad)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    axes.grid(axis="y")
+    axes.tick_params(color=FAINT)
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def _duration(seconds: float) -> str:
+    """`48 s`, `12 min`, `3.4 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
