@@ -1,0 +1,77 @@
+"""Applies augmentation ops to a batch, with random numbers that are addressed by name and step."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from cnn_cli.augmentation.geometry import PaddedCrop
+from cnn_cli.data.contract import Window
+from cnn_cli.rng import generator
+
+
+class Op(Protocol):
+    """One augmentation: random parameters are drawn apart, so that applying them is pure."""
+
+    @property
+    def pixels_only(self) -> bool:
+        """Only moves pixels: takes uint8 and keeps it. Others take floats in [0, 1]."""
+        ...
+
+    @property
+    def active(self) -> bool:
+        """False where the op's settings leave nothing for it to do."""
+        ...
+
+    def draw(self, generator: torch.Generator, n: int, size: int, /) -> Tensor:
+        """(n, k) parameters on the CPU, one row per picture of size x size pixels."""
+        ...
+
+    def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
+        """New images (N, C, H, W) and targets (N, K); the given ones stay as they are."""
+        ...
+
+
+class Augmentation:
+    """`ops` one after another; each draws from (seed, its name, step), whatever the others do.
+
+    Inactive ops are left out. Pictures stay uint8 up to the first op that needs floats.
+    """
+
+    def __init__(self, ops: Mapping[str, Op], seed: int) -> None:
+        self.ops = {name: op for name, op in ops.items() if op.active}
+        self.seed = seed
+
+    def window(self, size: int) -> Window | None:
+        """The leading padded crop, for a source to perform while it gathers; None if there is none.
+
+        Raises ValueError where pictures of size x size are too small for its padding.
+        """
+        name, op = next(iter(self.ops.items()), ("", None))
+        if not isinstance(op, PaddedCrop):
+            return None
+        op.check(size)
+        return Window(op.padding, op.fill, partial(self.draw, name, size=size))
+
+    def draw(self, name: str, step: int, n: int, *, size: int) -> Tensor:
+        """(n, k) on the CPU: the parameters of op `name` for the whole batch of `step`."""
+        return self.ops[name].draw(generator(self.seed, f"augment/{name}", step), n, size)
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, step: int, cropped: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Augment the whole batch of `step`: images (N, C, S, S) uint8, targets (N, K).
+
+        With `cropped`, the source has already performed the `window`. Gives images as uint8, or as
+        float in [0, 1] where an op needed floats.
+        """
+        for position, (name, op) in enumerate(self.ops.items()):
+            if cropped and position == 0 and isinstance(op, PaddedCrop):
+                continue
+            if not op.pixels_only and images.dtype == torch.uint8:
+                images = images / 255
+            params = self.draw(name, step, len(images), size=images.shape[-1])
+            images, targets = op.apply(images, targets, params.to(images.device, non_blocking=True))
+        return images, targets

@@ -1,0 +1,77 @@
+"""Blocks and choices that several model families share."""
+
+from collections.abc import Callable
+from functools import partial
+from math import gcd
+from typing import Literal
+
+from torch import nn
+
+Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu"]
+Norm = Literal["batch", "group", "none"]
+
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": partial(nn.LeakyReLU, 0.1),
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+CHANNELS_PER_GROUP = 8
+
+
+def activation_layer(name: Activation) -> nn.Module:
+    """A new activation layer. Raises ValueError for an unknown name.
+
+    None works in place: a hook must be able to keep what the layer before it gave.
+    """
+    if name not in _ACTIVATIONS:
+        raise ValueError(f"activation: {name!r} is unknown; choose {', '.join(_ACTIVATIONS)}")
+    return _ACTIVATIONS[name]()
+
+
+def norm_layer(kind: Norm, channels: int) -> nn.Module:
+    """Batch norm (Ioffe & Szegedy 2015), group norm (Wu & He 2018) or none; keeps (N, C, H, W).
+
+    Group norm takes 8 channels a group where they divide evenly: with one channel a group, a map of
+    1x1 would be normalised to zero. Raises ValueError for an unknown kind.
+    """
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    if kind == "group":
+        return nn.GroupNorm(gcd(channels, max(1, channels // CHANNELS_PER_GROUP)), channels)
+    if kind == "none":
+        return nn.Identity()
+    raise ValueError(f"norm: {kind!r} is unknown; choose batch, group or none")
+
+
+def conv_block(
+    in_channels: int,
+    out_channels: int,
+    *,
+    kernel_size: int,
+    stride: int,
+    padding: int,
+    norm: Norm,
+    activation: Activation,
+) -> nn.Sequential:
+    """Convolution, norm, activation; the convolution has a bias only where no norm brings one."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=norm == "none"),
+        norm_layer(norm, out_channels),
+        activation_layer(activation),
+    )
+
+
+def out_size(size: int, kernel_size: int, stride: int, padding: int) -> int:
+    """Side of the map that a convolution or pooling makes of a map with side `size`, in pixels."""
+    return (size + 2 * padding - kernel_size) // stride + 1
+
+
+def initialise(model: nn.Module) -> None:
+    """Kaiming-normal weights (He et al. 2015, fan out) and zero biases for every convolution."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

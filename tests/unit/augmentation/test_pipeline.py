@@ -1,0 +1,90 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cnn_cli.augmentation.geometry import HorizontalFlip, PaddedCrop, Rotation
+from cnn_cli.augmentation.pipeline import Augmentation, Op
+from cnn_cli.rng import generator
+
+CROP, FLIP, TURN = PaddedCrop(2, "reflect"), HorizontalFlip(True, 0.5), Rotation(20.0, "edge")
+OPS: dict[str, Op] = {"crop": CROP, "flip": FLIP, "rotation": TURN}
+
+
+def pictures(n: int = 16, size: int = 8) -> Tensor:
+    numbers = torch.Generator().manual_seed(1)
+    images = torch.randint(256, (n, 3, size, size), dtype=torch.uint8, generator=numbers)
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def targets(n: int = 16) -> Tensor:
+    return F.one_hot(torch.arange(n) % 3, 3).float()
+
+
+def test_it_is_the_ops_one_after_another_on_numbers_of_their_own() -> None:
+    images = pictures()
+    out, _ = Augmentation(OPS, seed=5)(images, targets(), step=7, cropped=False)
+    for name, op in OPS.items():
+        if name == "rotation":
+            images = images / 255
+        params = op.draw(generator(5, f"augment/{name}", 7), 16, 8)
+        images, _ = op.apply(images, targets(), params)
+    assert torch.equal(out, images)
+
+
+def test_a_crop_by_the_source_gives_the_same_pictures() -> None:
+    augmentation, images = Augmentation(OPS, seed=3), pictures()
+    window = augmentation.window(8)
+    assert window is not None
+    assert (window.padding, window.fill) == (2, "reflect")
+    cut, _ = PaddedCrop(window.padding, window.fill).apply(
+        images, targets(), window.offsets(4, len(images))
+    )
+    ours, _ = augmentation(cut, targets(), step=4, cropped=True)
+    whole, _ = augmentation(images, targets(), step=4, cropped=False)
+    assert torch.equal(ours, whole)
+
+
+def test_only_a_leading_crop_is_a_window() -> None:
+    assert Augmentation({}, 0).window(8) is None
+    assert Augmentation({"flip": FLIP, "crop": CROP}, 0).window(8) is None
+    assert Augmentation({"crop": PaddedCrop(0, "zero"), "flip": FLIP}, 0).window(8) is None
+    late = Augmentation({"flip": FLIP, "crop": CROP}, 0)
+    images, _ = late(pictures(), targets(), step=0, cropped=True)
+    flipped, _ = Augmentation({"flip": FLIP}, 0)(pictures(), targets(), step=0, cropped=False)
+    assert not torch.equal(images, flipped)
+
+
+def test_one_op_draws_the_same_whatever_the_others_do() -> None:
+    alone, _ = Augmentation({"flip": FLIP}, 1)(pictures(), targets(), step=2, cropped=False)
+    both = Augmentation({"crop": CROP, "flip": FLIP}, 1)
+    joined, _ = both(pictures(), targets(), step=2, cropped=True)
+    assert torch.equal(alone, joined)
+
+
+def test_pictures_stay_bytes_until_an_op_needs_floats() -> None:
+    flipped, _ = Augmentation({"flip": FLIP}, 0)(pictures(), targets(), step=0, cropped=False)
+    assert flipped.dtype == torch.uint8
+    turned, _ = Augmentation({"t": TURN, "flip": FLIP}, 0)(
+        pictures(), targets(), step=0, cropped=False
+    )
+    assert turned.dtype == torch.float32
+    assert 0 <= turned.min() < turned.max() <= 1
+
+
+def test_inactive_ops_are_left_out() -> None:
+    off = {"crop": PaddedCrop(0, "zero"), "flip": HorizontalFlip(False, 0.5)}
+    augmentation = Augmentation({**off, "rotation": TURN}, 0)
+    assert list(augmentation.ops) == ["rotation"]
+
+
+def test_nothing_to_do_gives_the_very_pictures() -> None:
+    images, labels = pictures(), targets()
+    out, same = Augmentation({}, 0)(images, labels, step=0, cropped=True)
+    assert out is images
+    assert same is labels
+
+
+def test_pictures_too_small_for_the_padding_are_refused_before_the_work() -> None:
+    with pytest.raises(ValueError, match="use at most 1"):
+        Augmentation(OPS, 0).window(2)

@@ -1,0 +1,61 @@
+import pytest
+import torch
+from torch import nn
+
+from cnn_cli.models.layers import activation_layer, conv_block, initialise, norm_layer, out_size
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8, 12, 20, 32, 100])
+def test_group_norm_takes_any_width_and_more_than_one_channel_a_group(channels: int) -> None:
+    layer = norm_layer("group", channels)
+    assert isinstance(layer, nn.GroupNorm)
+    assert layer.num_channels == channels
+    assert channels // layer.num_groups >= min(channels, 8)
+
+
+def test_group_norm_does_not_wipe_out_a_map_of_one_pixel() -> None:
+    out = norm_layer("group", 32)(torch.randn(2, 32, 1, 1))
+    assert out.abs().max() > 0.1
+
+
+def test_only_a_convolution_without_norm_has_a_bias() -> None:
+    for norm, bias in (("batch", False), ("group", False), ("none", True)):
+        block = conv_block(3, 8, kernel_size=3, stride=1, padding=1, norm=norm, activation="relu")
+        assert (block[0].bias is not None) is bias
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "gelu", "silu"])
+def test_activations_are_nonlinear_and_leave_their_input_alone(name: str) -> None:
+    x = torch.linspace(-3, 3, 7)
+    kept = x.clone()
+    y = activation_layer(name)(x)
+    assert torch.equal(x, kept)
+    assert y[-1] > 2.8
+    assert not torch.allclose(y, x)
+
+
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="relu, leaky_relu, elu, gelu, silu"):
+        activation_layer("rel")
+    with pytest.raises(ValueError, match="batch, group or none"):
+        norm_layer("layer", 8)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding"),
+    [(32, 3, 1, 1), (7, 3, 2, 1), (8, 2, 2, 0), (9, 5, 3, 0)],
+)
+def test_out_size_is_that_of_a_real_convolution(
+    size: int, kernel: int, stride: int, padding: int
+) -> None:
+    out = nn.Conv2d(1, 1, kernel, stride, padding)(torch.zeros(1, 1, size, size))
+    assert out_size(size, kernel, stride, padding) == out.shape[-1]
+
+
+def test_initialise_keeps_the_variance_of_the_gradient() -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(64, 128, 3)
+    initialise(conv)
+    assert conv.weight.std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
+    assert conv.bias is not None
+    assert not conv.bias.any()

@@ -1,0 +1,77 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch.optim import SGD
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    LinearLR,
+    LRScheduler,
+    OneCycleLR,
+    SequentialLR,
+)
+
+from cnn_cli.optim.schedules import Constant, Cosine, OneCycle, Schedule
+
+STEPS, PEAK = 100, 0.4
+
+
+def torchs(make: Callable[[SGD], LRScheduler]) -> list[float]:
+    """The rates of a scheduler of torch at steps 0 to STEPS, as shares of the peak."""
+    optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=PEAK)
+    scheduler = make(optimizer)
+    rates = [optimizer.param_groups[0]["lr"] / PEAK]
+    for _ in range(STEPS):
+        optimizer.step()
+        scheduler.step()
+        rates.append(optimizer.param_groups[0]["lr"] / PEAK)
+    return rates
+
+
+def ours(schedule: Schedule) -> list[float]:
+    return [schedule(step / STEPS) for step in range(STEPS + 1)]
+
+
+def test_one_cycle_is_torchs() -> None:
+    expected = torchs(
+        lambda optimizer: OneCycleLR(
+            optimizer,
+            PEAK,
+            total_steps=STEPS + 1,
+            pct_start=31 / (STEPS + 1),  # torch's way up ends one step early
+            div_factor=20,
+            final_div_factor=50,
+            cycle_momentum=False,
+        )
+    )
+    assert ours(OneCycle(0.3, 1 / 20, 1 / 1000)) == pytest.approx(expected)
+
+
+def test_cosine_is_torchs_linear_warm_up_and_cosine_annealing() -> None:
+    expected = torchs(
+        lambda optimizer: SequentialLR(
+            optimizer,
+            [
+                LinearLR(optimizer, start_factor=0.1, total_iters=20),
+                CosineAnnealingLR(optimizer, STEPS - 20, eta_min=0.05 * PEAK),
+            ],
+            milestones=[20],
+        )
+    )
+    assert ours(Cosine(0.2, 0.1, 0.05)) == pytest.approx(expected)
+
+
+def test_constant_is_torchs_linear_warm_up() -> None:
+    expected = torchs(lambda optimizer: LinearLR(optimizer, start_factor=0.1, total_iters=20))
+    assert ours(Constant(0.2, 0.1)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("schedule", [OneCycle(0, 0.1, 0.01), Cosine(0, 0.1, 0.01)])
+def test_without_warm_up_it_starts_at_the_peak(schedule: Schedule) -> None:
+    assert schedule(0) == 1
+    assert schedule(0.5) == pytest.approx((1 + 0.01) / 2)
+    assert schedule(1) == pytest.approx(0.01)
+
+
+def test_constant_without_warm_up_is_one() -> None:
+    assert {Constant(0, 0.5)(p) for p in (0.0, 0.3, 1.0)} == {1.0}
