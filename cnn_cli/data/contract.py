@@ -74,9 +74,7 @@ class Split(Protocol):
         """The same pictures, kept on or pinned for `device`."""
         ...
 
-    def batches(
-        self, plan: Plan, start: int = 0, window: Window | None = None
-    ) -> Iterator[Batch]:
+    def batches(self, plan: Plan, start: int = 0, window: Window | None = None) -> Iterator[Batch]:
         """The batches of steps start .. plan.total - 1, in order."""
         ...
 

@@ -36,9 +36,7 @@ class Relabelled:
     def to(self, device: torch.device) -> Self:
         return type(self)(self.split.to(device), self.numbers)
 
-    def batches(
-        self, plan: Plan, start: int = 0, window: Window | None = None
-    ) -> Iterator[Batch]:
+    def batches(self, plan: Plan, start: int = 0, window: Window | None = None) -> Iterator[Batch]:
         return (self._renumber(batch) for batch in self.split.batches(plan, start, window))
 
     def take(self, indices: Tensor) -> Batch:
