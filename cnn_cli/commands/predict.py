@@ -13,7 +13,8 @@ from torch import Tensor
 
 from cnn_cli.commands.trained import Trained, find, load, output_folder
 from cnn_cli.config import PredictConfig
-from cnn_cli.data.images import EXTENSIONS, UnreadableImage, read_image
+from cnn_cli.data.folder_tree import SUFFIXES
+from cnn_cli.data.images import UnreadableImage, read_image
 from cnn_cli.device import Device, choose
 from cnn_cli.engine.display import Display, counting
 from cnn_cli.errors import UserError
@@ -68,8 +69,8 @@ def find_images(images: str) -> tuple[Path, ...]:
     if path.is_file():
         return (path,)
     if path.is_dir():
-        files = [p for p in path.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file()]
-        nothing = f"images={images}: no picture in this folder ({', '.join(sorted(EXTENSIONS))})"
+        files = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
+        nothing = f"images={images}: no picture in this folder ({', '.join(sorted(SUFFIXES))})"
     else:
         files = [p for p in map(Path, _matches(str(path))) if p.is_file()]
         nothing = f"images={images}: no such file or folder, and no file matches it as a pattern"
@@ -127,7 +128,8 @@ def write_csv(path: Path, answers: list[Answer]) -> None:
         for answer in answers:
             pairs = zip(answer.classes, answer.probabilities, strict=True)
             cells = [cell for name, p in pairs for cell in (name, f"{p:.8g}")]
-            writer.writerow([str(answer.path), answer.error, *cells])
+            empty = [""] * (len(head) - len(cells))
+            writer.writerow([str(answer.path), answer.error, *cells, *empty])
 
 
 def _show(display: Display, answers: list[Answer]) -> None:

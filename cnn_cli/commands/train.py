@@ -24,7 +24,7 @@ from cnn_cli.engine.state import TrainState, new_state, restore
 from cnn_cli.engine.step import StepSettings
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.engine.train import Task, train
-from cnn_cli.errors import UserError
+from cnn_cli.errors import TrainingError, UserError
 from cnn_cli.report.files import write_report
 from cnn_cli.report.pictures import confusion_figure
 from cnn_cli.report.text import print_report
@@ -74,6 +74,8 @@ def _data(
     """The data, and the preprocessing with its mean and std measured where the YAML has none."""
     preprocessing = saved.preprocessing if saved else build.preprocessing(config.dataset)
     dataset = build.dataset(config.dataset, preprocessing, device.workers, config.trust)
+    if len(dataset.train) == 0:
+        raise UserError(f"dataset: {dataset.name} has no training pictures; evaluate can use it")
     if preprocessing.mean is None or preprocessing.std is None:
         mean, std = measure(dataset.train, preprocessing)
         preprocessing = Preprocessing(
@@ -173,6 +175,11 @@ def _train_and_report(
         if ended != "finished":
             display.say(f"{ended} after step {state.step} of {state.total}", style="yellow")
         return _report(config, task, state, display, board)
+    except (TrainingError, UserError) as error:  # UserError: a file that cannot be read any more
+        last = task.run.pointer("last")
+        kept = f"; the state of {last.stem} is kept in {task.run.folder}" if last else ""
+        display.note(f"failed: {error}{kept}")
+        raise TrainingError(f"{error}{kept}") from error
     finally:
         if board:
             board.close()

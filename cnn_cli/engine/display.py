@@ -38,6 +38,11 @@ class Display:
         for console in self.consoles:
             console.print(part, style=style, markup=markup, soft_wrap=isinstance(part, str | Text))
 
+    def note(self, text: str) -> None:
+        """Write to the log alone."""
+        if self._log:
+            self._log.print(text, markup=False, soft_wrap=True)
+
     @property
     def consoles(self) -> tuple[Console, ...]:
         """The terminal and, while there is one, the log."""

@@ -1,0 +1,30 @@
+"""Where commands write: a new folder each time, never over what is there."""
+
+import pytest
+
+from cnn_cli.commands.trained import output_folder
+from cnn_cli.errors import UserError
+
+
+def test_an_output_folder_must_be_empty(tmp_path):
+    made = output_folder(str(tmp_path / "out"), tmp_path / "x.ckpt", "runs", "evaluate", "w", None)
+    assert made == tmp_path / "out"
+    (made / "mine").write_text("")
+    with pytest.raises(UserError, match="not empty"):
+        output_folder(str(made), tmp_path / "x.ckpt", "runs", "evaluate", "w", None)
+
+
+def test_inside_the_run_or_under_the_root_for_a_lone_file(tmp_path):
+    run = tmp_path / "runs" / "one"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.yaml").write_text("")
+    inside = output_folder(None, run / "checkpoints" / "s.ckpt", "r", "figures", "curves", None)
+    assert inside.parent == run / "figures"
+    assert inside.name.endswith("_curves")
+    lone = output_folder(None, tmp_path / "s.ckpt", str(tmp_path / "root"), "figures", "c", None)
+    assert lone.parent == tmp_path / "root" / "figures"
+
+
+def test_a_job_of_a_sweep_has_its_own(tmp_path):
+    job = tmp_path / "sweep" / "0"
+    assert output_folder(None, tmp_path / "s.ckpt", "r", "evaluate", "w", job) == job
