@@ -1,0 +1,45 @@
+"""What every test gets: one thread, an empty working folder and home, a plain environment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, and for child processes
+
+import torch
+
+torch.set_num_threads(1)
+
+ROOT = Path(__file__).parents[1]
+"""The checkout."""
+
+STRAY = (
+    "HYDRA_FULL_ERROR", "COMP_LINE", "COMP_POINT", "FORCE_COLOR", "NO_COLOR", "TORCH_HOME",
+    "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PYTHONPATH", "PYTHONWARNINGS", "PYTHON",
+)  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep matplotlib's font cache, which takes long to build, outside the tests' own homes."""
+    os.environ["MPLCONFIGDIR"] = str(config.cache.mkdir("matplotlib"))  # type: ignore[union-attr]
+
+
+@pytest.fixture(autouse=True)
+def _clean_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of this machine gets into a test, and nothing of a test stays outside its folder."""
+    for name in STRAY:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The folder of the repository."""
+    return ROOT
