@@ -1,7 +1,10 @@
 """The summary before training, and what to type after it."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -120,13 +123,22 @@ def _short_number(value: float) -> str:
 
 def next_commands(run: Run) -> RenderableType:
     """What one would type now; lines that can be copied whole."""
-    folder = shlex.quote(str(run.folder))
+    folder, program = shlex.quote(str(run.folder)), _command("cnn-train")
     text = Text("\nnext\n", "bold", overflow="fold", no_wrap=True)
     for command, purpose in (
-        (f"cnn-train visualize checkpoint={folder}", "curves, mistakes, Grad-CAM, ... as PNG"),
-        (f"cnn-train predict checkpoint={folder} images=FILE", "classify pictures of your own"),
-        (f"cnn-train evaluate checkpoint={folder} split=val", "the same report on other data"),
-        (f"tensorboard --logdir {folder}", "curves in the browser"),
+        (f"{program} visualize checkpoint={folder}", "curves, mistakes, Grad-CAM, ... as PNG"),
+        (f"{program} predict checkpoint={folder} images=FILE", "classify pictures of your own"),
+        (f"{program} evaluate checkpoint={folder} split=val", "the same report on other data"),
+        (f"{_command('tensorboard')} --logdir {folder}", "curves in the browser"),
     ):
         text.append(f"  {command}", "default").append(f"  # {purpose}\n", "dim")
     return text
+
+
+def _command(name: str) -> str:
+    """`name` as this person can type it: alone where the shell finds it, else with its folder."""
+    beside = Path(sys.executable).with_name(name)
+    if shutil.which(name) or not beside.is_file():
+        return name
+    here = Path.cwd()
+    return shlex.quote(str(beside.relative_to(here) if beside.is_relative_to(here) else beside))

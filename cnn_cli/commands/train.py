@@ -25,8 +25,7 @@ from cnn_cli.engine.step import StepSettings
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.engine.train import Task, train
 from cnn_cli.errors import TrainingError, UserError
-from cnn_cli.report.files import write_report
-from cnn_cli.report.pictures import confusion_figure
+from cnn_cli.report.files import CONFUSION, write_report
 from cnn_cli.report.text import print_report
 from cnn_cli.run import Run, new_folder, replacing, run_folder, run_of, write_json
 
@@ -225,14 +224,16 @@ def _report(
     for console in display.consoles:
         print_report(console, report, folder)
     if board:
-        _finish_board(board, config, report.metrics, trained.step)
+        _finish_board(board, config, report.metrics, folder, trained.step)
     list_files(display, folder, files)
     code = check_required(config.require, report, display)
     display.say(next_commands(task.run))
     return code
 
 
-def _finish_board(board: Board, config: TrainConfig, metrics: Mapping[str, Any], step: int) -> None:
-    board.figure("confusion matrix", confusion_figure(metrics), step)
+def _finish_board(
+    board: Board, config: TrainConfig, metrics: Mapping[str, Any], folder: Path, step: int
+) -> None:
+    board.picture("confusion matrix", folder / CONFUSION, step)
     final = {key: float(v) for key, v in metrics.items() if isinstance(v, int | float)}
     board.hparams(build.flat(config), final, step)

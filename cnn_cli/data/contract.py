@@ -18,9 +18,9 @@ class Preprocessing:
     """How a picture of any kind becomes the model's input; travels with the checkpoint.
 
     `size` is the side of the square input in pixels. `resize` says how another shape gets there:
-    `crop` scales the short side and cuts the centre, `squash` ignores the aspect, `pad` fits the long
-    side and fills with black. `mean` and `std` are per channel for values in [0, 1]; None means that
-    they are measured on a seeded sample of the training pictures.
+    `crop` scales the short side and cuts the centre, `squash` ignores the aspect, `pad` fits the
+    long side and fills with black. `mean` and `std` are per channel for values in [0, 1]; None
+    means that they are measured on a seeded sample of the training pictures.
     """
 
     channels: int
@@ -31,7 +31,7 @@ class Preprocessing:
 
 
 class Batch(NamedTuple):
-    """images (N, C, H, W) uint8 in any memory format; labels (N,) int64; the step they belong to."""
+    """images (N, C, H, W) uint8 in any memory format; labels (N,) int64; the step they are for."""
 
     images: Tensor
     labels: Tensor

@@ -59,16 +59,13 @@ class Board:
         large = images.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
         self._writer.add_image(tag, make_grid(large, nrow=8, padding=2), step)
 
-    def figure(self, tag: str, figure: Any, step: int) -> None:
-        """A matplotlib figure as a picture."""
-        import io
-
+    def picture(self, tag: str, path: Path, step: int) -> None:
+        """A picture from a file."""
         import numpy as np
         from PIL import Image
 
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=100)
-        picture = np.asarray(Image.open(buffer).convert("RGB"))
+        with Image.open(path) as image:
+            picture = np.asarray(image.convert("RGB"))
         self._writer.add_image(tag, picture, step, dataformats="HWC")
 
     def hparams(self, values: Mapping[str, Any], metrics: Mapping[str, float], step: int) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CSV_CLASSES = 100
 """Classes up to which predictions.csv has every probability; above, the TOP likeliest classes."""
 TOP = 5
+CONFUSION = "confusion_matrix.png"
 
 
 def write_report(report: Report, predictions: "Predictions", folder: Path) -> list[Path]:
@@ -27,7 +28,7 @@ def write_report(report: Report, predictions: "Predictions", folder: Path) -> li
     confusion_matrix.png. Equal metrics have equal bytes in report.json.
     """
     names = ("report.json", "report.txt", "predictions.npz", "predictions.csv")
-    paths = [folder / name for name in (*names, "confusion_matrix.png")]
+    paths = [folder / name for name in (*names, CONFUSION)]
     contents = {"metrics": report.metrics, "cost": report.cost, "provenance": report.provenance}
     paths[0].write_bytes(encode(contents))
     paths[1].write_bytes(_bytes(report_text(report, predictions)))

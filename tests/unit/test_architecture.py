@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "guard": "errors targets",
     "recorded": "errors paths checking resolving config targets run engine.checkpoint",
     "compose": ("errors paths resolving config targets arguments guard explain recorded run build"),
-    "cli": "errors paths config arguments help compose commands",
+    "cli": "errors paths config arguments help explain recorded compose commands",
     "__init__": "",
     "__main__": "cli",
 }

@@ -1,0 +1,271 @@
+"""The only place where a config's node becomes an object: named, checked, then called."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from cnn_cli import checking
+from cnn_cli import device as devices
+from cnn_cli.augmentation.pipeline import Augmentation, Op
+from cnn_cli.binding import bind, construct, require_kind, returns
+from cnn_cli.config import Config, DatasetFacts, DeviceConfig, Node
+from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.errors import UserError, closest
+from cnn_cli.limits import Count, Positive
+from cnn_cli.models.classifier import Classifier, Normalize
+from cnn_cli.optim.groups import parameter_groups
+from cnn_cli.optim.schedules import Schedule
+from cnn_cli.rng import seed_layers
+from cnn_cli.targets import locate
+
+FACTS = tuple(DatasetFacts.__dataclass_fields__)
+PREPROCESSING = tuple(Preprocessing.__dataclass_fields__)
+Trust = Sequence[str]
+
+
+def preprocessing(node: Node) -> Preprocessing:
+    """What the model's input looks like, from a data set's node. Raises UserError."""
+    problems: list[str] = []
+    given = {name: node[name] for name in PREPROCESSING if name in node}
+    made = checking.conform("dataset", {"mean": None, "std": None} | given, Preprocessing, problems)
+    for name, kind in (("channels", Count), ("size", Count)):
+        if not problems:
+            checking.conform(f"dataset.{name}", given[name], kind, problems)
+    for name in ("mean", "std"):
+        values = given.get(name)
+        if not problems and values is not None and len(values) != made.channels:
+            problems.append(
+                f"dataset.{name}={checking.show(values)}: must have one value for each of the"
+                f" {made.channels} channels, or be null to be measured"
+            )
+    if not problems and made.std is not None:
+        checking.conform("dataset.std", made.std, tuple[Positive, ...], problems)
+    if problems:
+        raise UserError(*problems)
+    return made  # type: ignore[no-any-return]  # conform gives a Preprocessing where nothing is wrong
+
+
+def dataset(node: Node, preprocessing: Preprocessing, workers: int, trust: Trust) -> Dataset:
+    """Read or generate the data that `node` names."""
+    make = dataset_maker(node, preprocessing, workers, trust)
+    made: Dataset = make()
+    return made
+
+
+def dataset_maker(
+    node: Node, preprocessing: Preprocessing, workers: int, trust: Trust
+) -> Callable[[], Dataset]:
+    """The call that gives the data set, checked but not made. Raises UserError."""
+    target = locate("dataset._target_", node.get("_target_"), "dataset", trust)
+    require_kind("dataset", target, trust, returns(target, Dataset), "a function returning Dataset")
+    given = {k: v for k, v in node.items() if k not in FACTS and k not in PREPROCESSING}
+    return bind("dataset", target, given, {"preprocessing": preprocessing, "workers": workers})
+
+
+def model(
+    node: Node, preprocessing: Preprocessing, num_classes: int, seed: int, trust: Trust
+) -> Classifier:
+    """The network with its normalisation in front, weights drawn from (seed, "init")."""
+    target = locate("model._target_", node.get("_target_"), "model", trust)
+    require_kind("model", target, trust, returns(target, nn.Module), "an nn.Module")
+    supplied = {
+        "in_channels": preprocessing.channels,
+        "num_classes": num_classes,
+        "image_size": preprocessing.size,
+    }
+    make = bind("model", target, node, supplied)
+    seed_layers(seed, "init")
+    net: nn.Module = construct("model", make, nn.Module)
+    mean = preprocessing.mean or (0.0,) * preprocessing.channels
+    std = preprocessing.std or (1.0,) * preprocessing.channels
+    return Classifier(Normalize(mean, std), net)
+
+
+def augmentation(node: Node, seed: int, trust: Trust) -> Augmentation:
+    """The ops of `node`, in order; each draws from (seed, its name, step)."""
+    problems = [
+        f"augmentation.{key}: no such key{closest(key, ['ops'])}; there is ops"
+        for key in node
+        if key != "ops"
+    ]
+    ops: dict[str, Op] = {}
+    nodes = node.get("ops")
+    if not isinstance(nodes, Mapping):
+        raise UserError("augmentation.ops: must be keys with values (name: op)", *problems)
+    for name, part in nodes.items():
+        key = f"augmentation.ops.{name}"
+        try:
+            ops[name] = _op(key, part, trust)
+        except UserError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise UserError(*problems)
+    return Augmentation(ops, seed)
+
+
+def _op(key: str, node: Any, trust: Trust) -> Op:
+    if not isinstance(node, Mapping):
+        raise UserError(f"{key}={checking.show(node)}: must be keys with values and a _target_")
+    target = locate(f"{key}._target_", node.get("_target_"), "augmentation", trust)
+    is_op = isinstance(target, type) and callable(getattr(target, "draw", None))
+    require_kind(key, target, trust, is_op and callable(getattr(target, "apply", None)), "an op")
+    made: Op = construct(key, bind(key, target, node, {}), object)
+    return made
+
+
+def optimizer(node: Node, model: nn.Module, trust: Trust) -> Optimizer:
+    """Of `model`'s parameters, norms and biases without decay; fused where that can be."""
+    target = locate("optimizer._target_", node.get("_target_"), "optimizer", trust)
+    require_kind("optimizer", target, trust, returns(target, Optimizer), "a torch Optimizer")
+    groups = parameter_groups(model, 0.0)
+    if "weight_decay" in node:
+        groups = parameter_groups(model, float(node["weight_decay"]))
+    else:
+        groups = [{"params": group["params"]} for group in groups]
+    place = next(model.parameters()).device.type
+    supplied = {"params": groups}
+    if "fused" not in node and place in ("cpu", "cuda"):
+        supplied["fused"] = True  # type: ignore[assignment]  # one kernel for all: 5 times faster
+    made: Optimizer = construct("optimizer", bind("optimizer", target, node, supplied), Optimizer)
+    return made
+
+
+def schedule(node: Node, trust: Trust) -> Schedule:
+    """The factor of the peak learning rate as a function of progress in [0, 1]."""
+    target = locate("schedule._target_", node.get("_target_"), "schedule", trust)
+    is_schedule = isinstance(target, type) and "__call__" in vars(target)
+    require_kind("schedule", target, trust, is_schedule, "a schedule class")
+    made: Schedule = construct("schedule", bind("schedule", target, node, {}), object)
+    return made
+
+
+def figures(nodes: Mapping[str, Node], trust: Trust) -> dict[str, Callable[..., Any]]:
+    """Figure name -> function of the Subject that draws it. Raises UserError with all problems."""
+    found: dict[str, Callable[..., Any]] = {}
+    problems: list[str] = []
+    for name, node in nodes.items():
+        try:
+            found[name] = _figure(f"figure.{name}", node, trust)
+        except UserError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise UserError(*problems)
+    return found
+
+
+def _figure(key: str, node: Any, trust: Trust) -> Callable[..., Any]:
+    if not isinstance(node, Mapping):
+        raise UserError(f"{key}={checking.show(node)}: must be keys with values and a _target_")
+    target = locate(f"{key}._target_", node.get("_target_"), "figure", trust)
+    promised = str(inspect.signature(target).return_annotation)
+    is_figure = inspect.isfunction(target) and promised.endswith("Figure]")
+    require_kind(key, target, trust, is_figure, "a function returning dict[str, Figure]")
+    options = bind(key, target, node, {"subject": None}).keywords
+    return partial(target, **{k: v for k, v in options.items() if k != "subject"})
+
+
+def check(config: Config) -> None:
+    """`check_components` of a whole config. Raises UserError with all problems."""
+    problems = check_components(dataclasses.asdict(config), config.trust)
+    if problems:
+        raise UserError(*problems)
+
+
+def check_components(values: Mapping[str, Any], trust: Trust) -> list[str]:
+    """All that can be known to be wrong with the components in `values` before any work.
+
+    No data is touched and nothing written: the model is built on the meta device and shown a batch
+    without content, the optimizer gets one layer. Groups that are not in `values` are left out.
+    """
+    problems: list[str] = []
+    form = _attempt(problems, preprocessing, values.get("dataset"))
+    checks: dict[str, Callable[[Any], Any]] = {
+        "device": _check_device,
+        "dataset": lambda node: form and dataset_maker(node, form, 0, trust),
+        "model": lambda node: _check_model(node, form, trust),
+        "augmentation": lambda node: _check_window(
+            augmentation(node, 0, trust), form if "model" in values else None
+        ),
+        "optimizer": lambda node: optimizer(node, nn.Linear(1, 1), trust),
+        "schedule": lambda node: [schedule(node, trust)(progress) for progress in (0.0, 0.5, 1.0)],
+        "figure": lambda node: figures(node, trust),
+    }
+    for group, attempt in checks.items():
+        _attempt(problems, attempt, values.get(group))
+    return list(dict.fromkeys(problems))
+
+
+def _attempt(problems: list[str], call: Callable[[Any], Any], node: Any) -> Any:
+    """call(node), or None where there is no node or it is wrong."""
+    try:
+        return call(node) if isinstance(node, Mapping) else None
+    except UserError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _check_device(node: Node) -> None:
+    problems: list[str] = []
+    config = checking.conform("device", node, DeviceConfig, problems)
+    if not problems:  # else config.parse tells them
+        devices.chosen_name(config)
+
+
+CLASSES = 10
+"""Stands for the number of classes, which only the data knows."""
+
+
+def _check_model(node: Node, form: Preprocessing | None, trust: Trust) -> None:
+    if form is None:
+        return
+    plain = dataclasses.replace(form, mean=None, std=None)
+    size = f"{form.channels}x{form.size}x{form.size}"
+    with torch.device("meta"):
+        network = model(node, plain, CLASSES, 0, trust).eval()
+        try:
+            logits = network(torch.empty(2, form.channels, form.size, form.size))
+        except NotImplementedError:  # an operation that needs real numbers
+            return
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"model: does not take pictures of {size}: {reason}") from error
+    if not isinstance(logits, torch.Tensor) or logits.shape != (2, CLASSES):
+        shape = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise UserError(f"model: gives {shape} for 2 pictures and {CLASSES} classes, not [2, 10]")
+
+
+def _check_window(ops: Augmentation, form: Preprocessing | None) -> None:
+    try:
+        if form is not None:
+            ops.window(form.size)
+    except ValueError as error:
+        raise UserError(f"augmentation.ops.{next(iter(ops.ops))}.{error}") from error
+
+
+def seconds(duration: str | None) -> float | None:
+    """`90s`, `10m` or `1.5h` in seconds."""
+    if duration is None:
+        return None
+    return float(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+
+
+def flat(config: Config) -> dict[str, str | int | float | bool]:
+    """Dotted key -> value, for tables of settings; lists and null as text."""
+    found: dict[str, str | int | float | bool] = {}
+
+    def visit(prefix: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                visit(f"{prefix}.{key}" if prefix else str(key), item)
+        else:
+            plain = isinstance(value, str | int | float)
+            found[prefix] = value if plain else checking.show(value)
+
+    visit("", dataclasses.asdict(config))
+    return found

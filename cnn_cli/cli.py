@@ -1,0 +1,172 @@
+"""From argv to a command's exit code: help, checks, Hydra, and what a person is told."""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnn_cli import __version__, arguments
+from cnn_cli.arguments import Request
+from cnn_cli.errors import TrainingError, UserError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+DONE, FAILED, WRONG, MISSED = 0, 1, 2, 3
+STOPPED = (130, 143, 75)
+"""Interrupted or preempted, and saved: a sweep stops as well."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        request = arguments.parse(sys.argv[1:] if argv is None else argv)
+        if request.action == "version":
+            print(f"cnn-train {__version__}")
+            return DONE
+        if request.action == "help":
+            return _help(request)
+        return _complete(request) if request.action == "complete" else _hydra(request)
+    except UserError as error:
+        return _wrong(error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has gone: | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _help(request: Request) -> int:
+    from cnn_cli.help import emphasised, page
+
+    text = page(request.command, request.topics)
+    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
+    print(text if plain else emphasised(text))
+    return DONE
+
+
+def _hydra(request: Request) -> int:
+    """Check the request, then let Hydra run it."""
+    import hydra
+
+    from cnn_cli.compose import VERSION_BASE, prepare
+    from cnn_cli.explain import FAILURES, reason
+    from cnn_cli.paths import config_dir
+
+    prepared = prepare(request)
+    codes: list[int] = []
+
+    def task(cfg: "DictConfig") -> None:
+        codes.append(run_job(request, cfg))
+
+    start = hydra.main(str(config_dir()), prepared.config_name, VERSION_BASE)(task)
+    with _arguments([*request.flags, *prepared.overrides]):
+        try:
+            start()
+        except JobFailedError:
+            return FAILED
+        except BrokenPipeError:
+            raise
+        except FAILURES as error:  # of Hydra itself: a job's own are told where it runs
+            raise UserError(f"hydra: {reason(error)}") from error
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else DONE
+            return WRONG if code and request.action == "show" else code
+    return worst(codes)
+
+
+def _complete(request: Request) -> int:
+    """Answer the shell: Hydra's completion, of which we take the command off the line."""
+    import hydra
+
+    from cnn_cli.compose import VERSION_BASE
+    from cnn_cli.explain import FAILURES
+    from cnn_cli.paths import config_dir
+    from cnn_cli.recorded import GROUPS, offer
+
+    program, _, rest = os.environ.get("COMP_LINE", "").partition(" ")
+    first, space, more = rest.lstrip().partition(" ")
+    command = first if first in arguments.COMMANDS else "train"
+    if command == first:
+        os.environ["COMP_LINE"] = f"{program} {more}"
+    if command in GROUPS:
+        offer(command, {group: {} for group in GROUPS[command]})
+    if not space:
+        print(*(name for name in arguments.COMMANDS if name.startswith(first)))
+    with _arguments([*request.flags, *request.given]), contextlib.suppress(*FAILURES):
+        hydra.main(str(config_dir()), command, VERSION_BASE)(print)()
+    return DONE
+
+
+@contextlib.contextmanager
+def _arguments(words: Sequence[str]) -> Iterator[None]:
+    """argv and the environment as hydra.main reads them: flags first, errors as exceptions."""
+    before = sys.argv
+    sys.argv = [before[0], *words]
+    full = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = before
+        if full is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full
+
+
+def run_job(request: Request, cfg: "DictConfig") -> int:
+    """Run the command on one composed config; what goes wrong is said here. Gives the exit code.
+
+    Raises SystemExit where the job was stopped by a signal, so that no other job of a sweep starts.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from cnn_cli.config import parse
+
+    state = HydraConfig.get()
+    sweep = state.mode == RunMode.MULTIRUN
+    folder = Path(state.runtime.output_dir) if sweep else None
+    if folder is not None and not any(folder.iterdir()):
+        folder.rmdir()  # made by Hydra; the command makes it when it has something to write
+    given = list(state.overrides.task) if sweep else request.given
+    try:
+        command = import_module(f"cnn_cli.commands.{request.command}")
+        code: int = command.run(parse(request.command, cfg), given, folder)
+    except UserError as error:
+        code = _wrong(error)
+    except TrainingError as error:
+        print(f"cnn-train: failed: {error}", file=sys.stderr)
+        code = FAILED
+    except Exception:  # noqa: BLE001  a fault of ours, or of a component: everything about it is wanted
+        traceback.print_exc()
+        code = FAILED
+    if code in STOPPED:
+        raise SystemExit(code)
+    if code != DONE and not state.launcher._target_.endswith(".BasicLauncher"):
+        raise JobFailedError(code)  # from another process only an exception gets back
+    return code
+
+
+class JobFailedError(Exception):
+    """A job of a sweep, in a process of its own, ended with this exit code."""
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The exit code of several jobs: 1 where any failed, else 3 where a threshold was missed."""
+    if len(set(codes)) <= 1:
+        return codes[0] if codes else DONE
+    return MISSED if set(codes) <= {DONE, MISSED} else FAILED
+
+
+def _wrong(error: UserError) -> int:
+    if len(error.problems) == 1:
+        print(f"cnn-train: error: {error.problems[0]}", file=sys.stderr)
+    else:
+        lines = [f"cnn-train: {len(error.problems)} errors:", *error.problems]
+        print("\n  - ".join(lines), file=sys.stderr)
+    return WRONG

@@ -1,0 +1,109 @@
+"""Hydra's errors in our words: what was wrong with an override, what is allowed or comes close."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from cnn_cli.errors import closest
+
+FAILURES = (
+    HydraException,
+    OmegaConfBaseException,
+    YAMLError,
+    OSError,
+    # Hydra lets these through for some overrides and files that make no sense
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What composing raises for a wrong request."""
+
+
+def not_understood(override: str) -> str:
+    """An override outside Hydra's grammar."""
+    key, _, value = override.partition("=")
+    if not key or not value:
+        return f"{override}: settings are written key=value"
+    if value[0] in "[{$":
+        return f"{override}: not understood; text with signs of its own has to stand in quotes"
+    quoted = value.replace("'", "\\'")
+    return (
+        f"{override}: the value has signs with a meaning of their own; write \"{key}='{quoted}'\""
+    )
+
+
+def explain(override: Override, error: Exception, cfg: DictConfig, loader: ConfigLoaderImpl) -> str:
+    """Why `override` does not compose on top of `cfg`, which does without it."""
+    line, key = str(override.input_line), override.key_or_group
+    if override.is_sweep_override() and "multirun" in str(error):
+        return (
+            f"{line}: several values; add -m to run one after the other,"
+            f" or write a list as {key}=[...]"
+        )
+    groups = [group for group in loader.list_groups("") if group != "hydra"]
+    if key in groups or "/" in key:
+        return _explain_choice(override, error, cfg, loader)
+    if override.is_add() and OmegaConf.select(cfg, key, throw_on_missing=False) is not None:
+        return f"{line}: {key} is there already; leave out the +"
+    return _explain_key(key, cfg, groups) or f"{line}: {reason(error)}"
+
+
+def _explain_choice(
+    override: Override, error: Exception, cfg: DictConfig, loader: ConfigLoaderImpl
+) -> str:
+    group, value = override.key_or_group, override.value()
+    options = loader.get_group_options(group)
+    value = "null" if value is None else value
+    for choice in value if isinstance(value, list) else [value]:
+        if str(choice) not in options:
+            there = f"; there are {', '.join(options)}" if options else ""
+            return f"{group}={choice}: no such {group}{closest(str(choice), options)}{there}"
+    choices = cfg.hydra.runtime.choices
+    if group not in choices:
+        known = ", ".join(sorted(name for name in choices if "/" not in name))
+        return f"{override.input_line}: this command takes no {group}; it takes {known}"
+    return f"{override.input_line}: {reason(error)}"
+
+
+def _explain_key(key: str, cfg: DictConfig, groups: Sequence[str]) -> str:
+    """The first part of `key` that is not there, with what is; empty where all of it is."""
+    parts = key.split(".")
+    node: Any = cfg
+    for depth, part in enumerate(parts):
+        if not isinstance(node, DictConfig):
+            return f"{key}: {'.'.join(parts[:depth])} is a value and has no keys"
+        if part in node:
+            node = node[part] if not OmegaConf.is_missing(node, part) else None
+            continue
+        names = [str(name) for name in node if name not in ("hydra", "_target_")]
+        return f"{key}: {_owner(parts[:depth], cfg)}" + _named(part, names, groups, depth)
+    return ""
+
+
+def _owner(parts: Sequence[str], cfg: DictConfig) -> str:
+    choices = cfg.hydra.runtime.choices
+    if len(parts) == 1 and isinstance(choices.get(parts[0]), str):
+        return f"{parts[0]}={choices[parts[0]]} has no such key"
+    return "no such key"
+
+
+def _named(part: str, names: Sequence[str], groups: Sequence[str], depth: int) -> str:
+    known = sorted({*names, *groups} if depth == 0 else names)
+    return f"{closest(part, known)}; there {'are' if len(known) != 1 else 'is'} {', '.join(known)}"
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what lies at the bottom of `error`."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,115 @@
+"""A run's recorded choices as the ground on which a new command's overrides are laid.
+
+They are read from the checkpoint, checked as coming from a stranger, and offered to Hydra as the
+option `as_trained` of their groups; of a run that is resumed, as the primary config.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cnn_cli.checking import show
+from cnn_cli.config import TrainConfig, from_yaml
+from cnn_cli.errors import UserError
+from cnn_cli.paths import config_dir
+from cnn_cli.resolving import leaves
+from cnn_cli.targets import check_targets
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "evaluate": ("dataset", "device"),
+    "visualize": ("dataset", "augmentation", "device"),
+    "predict": ("device",),
+}
+"""Command -> the groups that it takes from the run unless told otherwise."""
+
+RESUMED = "resumed"
+"""Name of the primary config of a run that is gone on with."""
+
+FRESH = ("run", "resume", "trust")
+"""Sections of a resumed run that come from this command, not from the record."""
+
+FREE = ("device.", "run.", "require.", "trainer.max_time", "trainer.tensorboard", "resume", "trust")
+"""What may differ in a resumed run, beside more `trainer.epochs`."""
+
+
+def read(ref: str, root: str, prefer: str, trust: Sequence[str]) -> dict[str, Any]:
+    """The recorded config of the checkpoint that `ref` means, checked. Raises UserError."""
+    from cnn_cli.engine.checkpoint import read_config
+    from cnn_cli.run import find_checkpoint
+
+    path = find_checkpoint(ref, Path(root), "last" if prefer == "last" else "best")
+    values = from_yaml(read_config(path))
+    unknown = values.keys() - TrainConfig.__dataclass_fields__.keys()
+    missing = TrainConfig.__dataclass_fields__.keys() - values.keys()
+    if unknown or missing:
+        raise UserError(
+            f"{path}: recorded by another version: {', '.join(sorted(unknown | missing))}"
+        )
+    problems = [f"{path}: recorded {line}" for line in check_targets(values, trust)]
+    for name, node in values.items():
+        if isinstance(node, Mapping) and {"defaults", "hydra"} & node.keys():
+            problems.append(f"{path}: recorded {name} has a key that is no setting")
+    if problems:
+        raise UserError(*problems)
+    return values
+
+
+def offer(command: str, values: Mapping[str, Any]) -> None:
+    """Make the recorded nodes Hydra's options dataset=as_trained and so on."""
+    from hydra.core.config_store import ConfigStore
+
+    for group in GROUPS[command]:
+        ConfigStore.instance().store(group=group, name="as_trained", node=dict(values[group]))
+
+
+def offer_resumed(values: Mapping[str, Any]) -> None:
+    """Make the recorded config Hydra's primary config `resumed`; only its device is a group."""
+    from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
+
+    fresh: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "train.yaml"))
+    overrides = [entry for entry in fresh["defaults"] if _is_override(entry)]
+    primary = {
+        "defaults": [{"device": "as_trained"}, "_self_", *overrides],
+        **{name: node for name, node in values.items() if name not in ("device", *FRESH)},
+        **{name: fresh[name] for name in FRESH},
+        "hydra": fresh["hydra"],
+    }
+    store = ConfigStore.instance()
+    store.store(group="device", name="as_trained", node=dict(values["device"]))
+    store.store(name=RESUMED, node=primary)
+
+
+def _is_override(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and str(next(iter(entry))).startswith("override ")
+
+
+def check_resumed(recorded: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    """A problem for each setting of the resumed run that differs and is not free to."""
+    before, now = dict(leaves(recorded)), dict(leaves(values))
+    problems = []
+    for key in [*now, *(before.keys() - now.keys())]:
+        old, new = before.get(key), now.get(key)
+        if old == new or f"{key}.".startswith(tuple(f"{free.rstrip('.')}." for free in FREE)):
+            continue
+        if key == "trainer.epochs":
+            if not isinstance(new, int) or not isinstance(old, int) or new > old:
+                continue
+            problems.append(f"{key}={new}: a resumed run can only get longer; recorded: {old}")
+            continue
+        problems.append(f"{key}={show(new)}: a resumed run keeps its own; recorded: {show(old)}")
+    return problems
+
+
+def refuse_group(override: str, group: str, recorded: Mapping[str, Any]) -> str:
+    """Why a resumed run takes no other option of `group`."""
+    node = recorded.get(group)
+    was = (
+        f"; recorded: {node['_target_']}"
+        if isinstance(node, Mapping) and "_target_" in node
+        else ""
+    )
+    return (
+        f"{override}: a resumed run keeps its own {group}{was}; free are device, run.*, require.*,"
+        " trainer.epochs upward, trainer.max_time and trainer.tensorboard"
+    )

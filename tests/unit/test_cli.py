@@ -1,0 +1,205 @@
+"""From argv to the exit code, with a command that only tells what it was given."""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cnn_cli import __version__, cli
+from cnn_cli.config import TrainConfig
+from cnn_cli.errors import TrainingError, UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """--info has Hydra log to the stdout of its test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+class Spy:
+    """Stands for a command: keeps its arguments, gives or raises what it is told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[TrainConfig, list[str], Path | None]] = []
+        self.answers: list[int | BaseException] = []
+
+    def run(self, config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
+        self.calls.append((config, overrides, folder))
+        answer = self.answers[len(self.calls) - 1] if self.answers else 0
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
+    made = Spy()
+    monkeypatch.setattr(cli, "import_module", lambda _: SimpleNamespace(run=made.run))
+    return made
+
+
+def test_a_command_gets_its_config_and_leaves_no_stray_files(spy: Spy) -> None:
+    assert cli.main(["train", "run.name=a b", "trainer.epochs=3"]) == 0
+    ((config, overrides, folder),) = spy.calls
+    assert (config.trainer.epochs, config.run.name, folder) == (3, "a b", None)
+    assert overrides == ["run.name=a b", "trainer.epochs=3"]
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 130, 143, 75])
+def test_the_exit_code_is_that_of_the_command(code: int, spy: Spy) -> None:
+    spy.answers = [code]
+    assert cli.main([]) == code
+
+
+def test_what_goes_wrong_is_said(spy: Spy, capsys: pytest.CaptureFixture[str]) -> None:
+    spy.answers = [UserError("one: wrong"), UserError("a", "b"), TrainingError("the disk is full")]
+    spy.answers += [ZeroDivisionError("a fault"), KeyboardInterrupt()]
+    assert [cli.main([]) for _ in range(5)] == [2, 2, 1, 1, 130]
+    err = capsys.readouterr().err
+    assert err.startswith("cnn-train: error: one: wrong\ncnn-train: 2 errors:\n  - a\n  - b\n")
+    assert "cnn-train: failed: the disk is full\nTraceback" in err
+    assert "ZeroDivisionError: a fault" in err
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([0, 0, 0], 0),
+        ([0, 3, 0], 3),
+        ([3, 1, 0], 1),
+        ([UserError("no"), 0, 0], 1),
+        ([ZeroDivisionError(), 0, 3], 1),
+        ([2, 2, 2], 2),
+    ],
+)
+def test_a_failing_job_does_not_stop_the_others(answers: list[Any], code: int, spy: Spy) -> None:
+    spy.answers = answers
+    assert cli.main(["-m", "seed=4,5,6"]) == code
+    assert [config.seed for config, _, _ in spy.calls] == [4, 5, 6]
+
+
+def test_each_job_has_a_folder_of_its_own(spy: Spy) -> None:
+    assert cli.main(["seed=4,5", "-m", "run.root=my runs"]) == 0
+    folders = [folder for _, _, folder in spy.calls]
+    assert [folder.name for folder in folders if folder] == ["0", "1"]
+    assert all(
+        folder and folder.parent.parent == Path("my runs/sweeps").resolve() for folder in folders
+    )
+    assert [overrides for _, overrides, _ in spy.calls] == [
+        ["seed=4", "run.root='my runs'"],
+        ["seed=5", "run.root='my runs'"],
+    ]
+    assert not list(Path().rglob(".hydra"))
+
+
+def test_an_interruption_stops_a_sweep(spy: Spy) -> None:
+    spy.answers = [143, 0]
+    assert cli.main(["-m", "seed=4,5"]) == 143
+    assert len(spy.calls) == 1
+
+
+def test_a_wrong_request_starts_nothing(spy: Spy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["-m", "seed=0,1", "trainer.epochs=3,0"]) == 2
+    assert capsys.readouterr().err == "cnn-train: error: trainer.epochs=0: must be at least 1\n"
+    assert not spy.calls
+    assert not list(Path().iterdir())
+
+
+def test_an_experiment_may_be_a_sweep(spy: Spy) -> None:
+    Path("mine/experiment").mkdir(parents=True)
+    Path("mine/experiment/seeds.yaml").write_text(
+        "# @package _global_\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2'}}}\n"
+    )
+    assert cli.main(["--config-dir", "mine", "experiment=seeds"]) == 0
+    assert [config.seed for config, _, _ in spy.calls] == [1, 2]
+
+
+def test_showing_runs_nothing(spy: Spy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["seed=5", "--cfg", "job"]) == 0
+    assert "\nseed: 5\n" in capsys.readouterr().out
+    assert cli.main(["--cfg=job", "--package", "trainer", "--resolve"]) == 0
+    assert "epochs: 40" in capsys.readouterr().out.replace("epochs: ${", "")
+    assert cli.main(["--info", "defaults"]) == 0
+    assert "dataset/digits" in capsys.readouterr().out
+    assert cli.main(["--cfg=job", "--package", "nothing"]) == 2
+    assert not spy.calls
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--cfg=job", "--resolve", "seed=${nothing}"],
+        ["-m", "seed=1,2", "hydra.sweeper.max_batch_size=0"],
+        ["-m", "seed=1,2", "hydra.sweep.dir=/dev/null/sweep"],
+    ],
+)
+def test_what_hydra_itself_refuses_is_no_traceback(
+    argv: list[str], spy: Spy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(argv) == 2
+    assert capsys.readouterr().err.startswith("cnn-train: error: ")
+    assert not spy.calls
+
+
+def test_argv_and_environment_are_left_as_they_were(
+    spy: Spy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cnn-train", "seed=8"])
+    assert cli.main() == 0
+    assert sys.argv == ["cnn-train", "seed=8"]
+    assert spy.calls[0][0].seed == 8
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    assert cli.main([]) == 0
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"cnn-train {__version__}\n"
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["train", "-h"], ["--version"], ["nonsense"]])
+def test_a_quick_answer_imports_nothing_slow(argv: list[str]) -> None:
+    code = (
+        f"import sys; from cnn_cli.cli import main; main({argv!r});"
+        "sys.exit(bool({'torch', 'hydra', 'omegaconf', 'rich', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("cnn-train ev", ["evaluate"]),
+        ("cnn-train mod", ["model.", "model="]),
+        ("cnn-train model=", ["model=cnn", "model=resnet"]),
+        ("cnn-train evaluate spl", ["split="]),
+        ("cnn-train visualize figure=c", ["figure=confusion", "figure=curves"]),
+        ("cnn-train train model=resnet model.dep", ["model.depth="]),
+    ],
+)
+def test_the_shell_completes_commands_groups_and_keys(
+    line: str, offered: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("COMP_LINE", line)
+    assert cli.main(["-sc", "query=bash"]) == 0
+    assert capsys.readouterr().out.split() == offered
+
+
+def test_completion_is_installed_as_hydra_does_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["-sc", "install=bash"]) == 0
+    assert "complete -o nospace" in capsys.readouterr().out
