@@ -30,7 +30,10 @@ Trust = Sequence[str]
 
 
 def preprocessing(node: Node) -> Preprocessing:
-    """What the model's input looks like, from a data set's node. Raises UserError."""
+    """What the model's input looks like, from a data set's node. Raises UserError.
+
+    A single mean or std stands for all channels: grey shown as RGB is three times the same.
+    """
     problems: list[str] = []
     given = {name: node[name] for name in PREPROCESSING if name in node}
     made = checking.conform("dataset", {"mean": None, "std": None} | given, Preprocessing, problems)
@@ -39,10 +42,14 @@ def preprocessing(node: Node) -> Preprocessing:
             checking.conform(f"dataset.{name}", given[name], kind, problems)
     for name in ("mean", "std"):
         values = given.get(name)
-        if not problems and values is not None and len(values) != made.channels:
+        if problems or values is None or len(values) == made.channels:
+            continue
+        if len(values) == 1:
+            made = dataclasses.replace(made, **{name: tuple(values) * made.channels})
+        else:
             problems.append(
                 f"dataset.{name}={checking.show(values)}: must have one value for each of the"
-                f" {made.channels} channels, or be null to be measured"
+                f" {made.channels} channels, one for all of them, or be null to be measured"
             )
     if not problems and made.std is not None:
         checking.conform("dataset.std", made.std, tuple[Positive, ...], problems)

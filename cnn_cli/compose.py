@@ -162,6 +162,9 @@ def _on_record(
     primary = OmegaConf.load(config_dir() / f"{request.command}.yaml")
     key = "resume" if request.command == "train" else "checkpoint"
     ref = _early(key, primary, parsed, problems)
+    if ref is None and key == "checkpoint":
+        problems = problems or [f"{key}=null: name one: latest, a run's folder or name, or a file"]
+        raise UserError(*problems)
     root = _early("run.root", primary, parsed, problems if ref else [])
     if ref is None or root is None:
         return composer, lines

@@ -99,7 +99,7 @@ def _layers(summary: Summary) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.add_column("layer", overflow="fold")
     table.add_column("kind", style="dim", overflow="fold")
-    for name in ("output", "parameters", "FLOPs", "sees px"):
+    for name in ("output", "parameters", "FLOPs", "receptive\nfield"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in summary.rows:
         field = "" if row.receptive_field is None else f"{row.receptive_field}"
@@ -124,14 +124,14 @@ def _short_number(value: float) -> str:
 def next_commands(run: Run) -> RenderableType:
     """What one would type now; lines that can be copied whole."""
     folder, program = shlex.quote(str(run.folder)), _command("cnn-train")
-    text = Text("\nnext\n", "bold", overflow="fold", no_wrap=True)
+    text = Text("\n", overflow="fold", no_wrap=True).append("next\n", "bold")
     for command, purpose in (
         (f"{program} visualize checkpoint={folder}", "curves, mistakes, Grad-CAM, ... as PNG"),
         (f"{program} predict checkpoint={folder} images=FILE", "classify pictures of your own"),
         (f"{program} evaluate checkpoint={folder} split=val", "the same report on other data"),
         (f"{_command('tensorboard')} --logdir {folder}", "curves in the browser"),
     ):
-        text.append(f"  {command}", "default").append(f"  # {purpose}\n", "dim")
+        text.append(f"  {command}").append(f"  # {purpose}\n", "dim")
     return text
 
 

@@ -69,7 +69,9 @@ class Display:
             yield
             return
         with _bars(self.console) as self._progress:
-            self._epoch_task = self._progress.add_task("epoch", total=steps_per_epoch, figures="")
+            self._epoch_task = self._progress.add_task(
+                self._epoch_name(step), total=steps_per_epoch, figures=""
+            )
             self._total_task = self._progress.add_task(
                 "in all", total=total, completed=step, figures=""
             )
@@ -83,18 +85,22 @@ class Display:
         """Move the bars; `figures` are those of the last step."""
         if self._progress is None:
             return
-        epoch, part = divmod(step, self._steps_per_epoch)
+        part = step % self._steps_per_epoch
         best = "" if self._best is None else f"  best {self._best:.4g}"
         self._progress.update(
             self._epoch_task,
             completed=part,
-            description=f"epoch {epoch + 1}/{self._total // self._steps_per_epoch}",
+            description=self._epoch_name(step),
             figures=f"loss {figures.loss:.3f}  acc {figures.accuracy:6.1%}"
             f"  lr {figures.learning_rate:.2g}",
         )
         self._progress.update(
             self._total_task, completed=step, figures=f"{images_per_second:,.0f} images/s{best}"
         )
+
+    def _epoch_name(self, step: int) -> str:
+        epochs = -(-self._total // self._steps_per_epoch)
+        return f"epoch {min(step // self._steps_per_epoch + 1, epochs)}/{epochs}"
 
     def epoch(self, record: Record, best: float | None) -> None:
         """One line for a finished epoch; `best` is the best validation figure so far."""
@@ -107,14 +113,17 @@ class Display:
         )
         if record.validation:
             loss, accuracy = record.validation["loss"], record.validation["accuracy"]
-            line += f"  val loss {loss:.4f} acc {accuracy:6.2%}"
+            line += f"  val {loss:.4f} {accuracy:6.2%}"
         line += (
-            f"  lr {record.train.learning_rate:.2e}  {record.images_per_second:,.0f} images/s"
+            f"  lr {record.train.learning_rate:.1e}  {record.images_per_second:,.0f} img/s"
             f"  {duration(record.elapsed)}"
         )
         self.say(line + ("  [bold green]best[/]" if record.best else ""))
         if self._progress is not None:
             self._progress.update(self._total_task, completed=record.step)
+            self._progress.update(
+                self._epoch_task, completed=0, description=self._epoch_name(record.step), figures=""
+            )
 
 
 def _log_console(file: IO[str]) -> Console:

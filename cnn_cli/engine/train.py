@@ -23,7 +23,7 @@ from cnn_cli.engine.tensorboard import Board
 from cnn_cli.errors import TrainingError
 from cnn_cli.run import Run
 
-READ_EVERY = 0.5
+READ_EVERY = 0.25
 """Seconds between readings of the device's figures for the progress bar."""
 
 
