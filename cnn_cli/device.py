@@ -3,6 +3,7 @@
 import contextlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,13 @@ class Device:
             torch.cuda.synchronize(self.place)
         elif self.place.type == "mps":
             torch.mps.synchronize()
+
+    @property
+    def warning(self) -> str:
+        """What is unwise about this choice; empty where nothing is."""
+        if self.place.type == "cpu" and self.precision == "bf16" and not _has_amx():
+            return "bf16 halves the speed on this CPU, which has no AMX; fp32 is faster"
+        return ""
 
     def __str__(self) -> str:
         name = f"{self.place.type}, {self.threads} threads"
@@ -106,6 +114,14 @@ def choose(config: DeviceConfig) -> Device:
         threads=threads,
         workers=config.workers,
     )
+
+
+def _has_amx() -> bool:
+    """Whether the processor multiplies bf16 matrices by itself, as far as the system tells."""
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
 
 
 def cores() -> int:

@@ -33,7 +33,8 @@ def overview(config: TrainConfig, task: Task, state: TrainState) -> RenderableTy
     facts.add_column(overflow="fold")
     for name, text in _facts(config, task, state, summary).items():
         facts.add_row(name, Text(text))
-    warnings = [Text(f"warning: {text}", "yellow") for text in summary.warnings]
+    texts = [*summary.warnings, *filter(None, [task.device.warning])]
+    warnings = [Text(f"warning: {text}", "yellow") for text in texts]
     return Group(_layers(summary), Text(), facts, *warnings, Text())
 
 

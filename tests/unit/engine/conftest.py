@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from rich.console import Console
 
 from cnn_cli.augmentation.geometry import HorizontalFlip, PaddedCrop
 from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.config import TrainerConfig
 from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.data.decoding import Decoded
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.resident import Resident
 from cnn_cli.device import Device
@@ -60,6 +63,23 @@ def dataset(train_size: int = 70, val_size: int = 25) -> Dataset:
         split(30, 2),
         "fingerprint",
     )
+
+
+def decoded(data: Dataset, folder: Path, workers: int) -> Dataset:
+    """The same pictures as PNG files that workers decode."""
+
+    def files(part: str) -> Decoded:
+        source = getattr(data, part)
+        batch = source.take(torch.arange(len(source)))
+        paths = [folder / f"{part}-{name}.png" for name in source.names]
+        for path, image in zip(paths, batch.images, strict=True):
+            if not path.exists():
+                Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
+        form = Preprocessing(3, 8, "crop", (0.5,) * 3, (0.25,) * 3)
+        return Decoded(paths, batch.labels, source.names, form, workers)
+
+    parts = {part: files(part) for part in ("train", "val", "test")}
+    return replace(data, **parts)
 
 
 def network(seed: int = 0) -> Classifier:
@@ -113,13 +133,13 @@ class Workbench:
             clip_norm=trainer.clip_norm,
             ema_decay=trainer.ema_decay,
             seed=0,
-            cropped=True,
+            cropped=data.train.crops,
         )
         return Task(
             dataset=data,
             preprocessing=Preprocessing(3, 8, "crop", (0.5,) * 3, (0.25,) * 3),
             plan=Plan(len(data.train), trainer.batch_size, trainer.epochs),
-            window=augmentation.window(8),
+            window=augmentation.window(8) if data.train.crops else None,
             settings=settings,
             trainer=trainer,
             max_seconds=max_seconds,
@@ -152,3 +172,9 @@ def bench(tmp_path: Path) -> Workbench:
 @pytest.fixture
 def make_dataset() -> Callable[..., Dataset]:
     return dataset
+
+
+@pytest.fixture
+def make_decoded(tmp_path: Path) -> Callable[[int], Dataset]:
+    """A number of workers -> the data set as files."""
+    return lambda workers: decoded(dataset(), tmp_path, workers)

@@ -84,12 +84,32 @@ def test_resume_is_bit_exact(bench, stop, changes):
             assert getattr(again, name) == getattr(uninterrupted, name)
 
 
+@pytest.mark.parametrize("stop", [3, 4, 6])
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 2), (2, 0), (2, 2)])
+def test_resume_with_workers_equals_the_run_in_memory(bench, make_decoded, stop, before, after):
+    whole = bench.task("whole")
+    uninterrupted = bench.state(whole)
+    bench.train(whole, uninterrupted)
+
+    task = bench.task("parts", data=make_decoded(before))
+    stop_at(task, bench.state(task), stop, bench)
+    task = bench.task("parts", data=make_decoded(after))
+    again = bench.state(task)
+    restore(again, checkpoint.load(task.run.pointer("last")))
+    assert bench.train(task, again) == "finished"
+
+    found = tensors(again)
+    for name, value in tensors(uninterrupted).items():
+        assert torch.equal(value, found[name]), name
+    assert lines(task) == lines(whole)
+
+
 def stop_at(task: Task, state: TrainState, step: int, bench: Any) -> None:
     """Train until the process gets a SIGTERM while it works on `step`."""
     source = task.dataset.train
 
     class Interrupting:
-        crops = True
+        crops = source.crops
 
         def batches(self, *arguments: Any) -> Any:
             for batch in source.batches(*arguments):

@@ -1,0 +1,79 @@
+"""The choice of a device, and how pictures and models are placed on it."""
+
+import pytest
+import torch
+from torch import nn
+
+from cnn_cli.config import DeviceConfig
+from cnn_cli.device import Device, available, choose, cores
+from cnn_cli.errors import UserError
+
+
+def config(**changes: object) -> DeviceConfig:
+    values = {
+        "name": "cpu",
+        "precision": "fp32",
+        "channels_last": True,
+        "deterministic": False,
+        "threads": 1,
+        "workers": 0,
+    }
+    return DeviceConfig(**{**values, **changes})
+
+
+@pytest.fixture(autouse=True)
+def _settings_come_back():
+    yield
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(False)
+
+
+def test_auto_is_the_fastest_there_is():
+    assert choose(config(name="auto")).place.type == available()[-1]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_missing_gpu_is_named():
+    with pytest.raises(UserError, match=r"device\.name=cuda: not on this machine; there is cpu"):
+        choose(config(name="cuda"))
+
+
+def test_half_precision_is_refused_on_a_cpu():
+    with pytest.raises(UserError, match=r"device\.precision=fp16"):
+        choose(config(precision="fp16"))
+
+
+def test_threads_and_determinism_are_set():
+    device = choose(config(threads=2, deterministic=True))
+    assert torch.get_num_threads() == 2
+    assert torch.are_deterministic_algorithms_enabled()
+    assert "deterministic" in str(device)
+    assert choose(config(threads=None)).threads == cores()
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_pictures_and_weights_get_the_memory_format(last):
+    device = Device(torch.device("cpu"), "fp32", last, False, 1, 0)
+    images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    wanted = torch.channels_last if last else torch.contiguous_format
+    for source in (images, images.contiguous(memory_format=torch.channels_last)):
+        assert device.input(source).is_contiguous(memory_format=wanted)
+    model = nn.Conv2d(3, 8, 3)
+    device.place_model(model)
+    assert model.weight.is_contiguous(memory_format=wanted)
+
+
+def test_autocast_is_as_asked():
+    layer, ones = nn.Linear(4, 4), torch.ones(1, 4)
+    for precision, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        device = Device(torch.device("cpu"), precision, True, False, 1, 0)
+        with device.autocast():
+            assert layer(ones).dtype == kind
+
+
+def test_bf16_without_amx_is_warned_of(monkeypatch):
+    monkeypatch.setattr("cnn_cli.device._has_amx", lambda: False)
+    assert "fp32 is faster" in Device(torch.device("cpu"), "bf16", True, False, 1, 0).warning
+    assert Device(torch.device("cpu"), "fp32", True, False, 1, 0).warning == ""
+    monkeypatch.setattr("cnn_cli.device._has_amx", lambda: True)
+    assert Device(torch.device("cpu"), "bf16", True, False, 1, 0).warning == ""
