@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnn_cli.data.contract import Fill
+from cnn_cli.data.windows import pad, windows
 from cnn_cli.limits import Fraction, NonNegativeInt, Range
 
 
@@ -42,40 +43,9 @@ class PaddedCrop:
     def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
         rows = images.permute(0, 2, 3, 1)
         padded = pad(rows, self.padding, self.fill)
-        return cut(padded, params, self.padding).permute(0, 3, 1, 2), targets
-
-
-def pad(images: Tensor, padding: int, fill: Fill) -> Tensor:
-    """(N, H, W, C) of any dtype with `padding` more pixels on each side, contiguous."""
-    padded = F.pad(images, (0, 0, padding, padding, padding, padding)).contiguous()
-    if fill == "zero":
-        return padded
-    # Rows first and columns after them, over the full height: that fills the corners as well.
-    for dim, size in ((1, images.shape[1]), (2, images.shape[2])):
-        before, after = padded.narrow(dim, 0, padding), padded.narrow(dim, padding + size, padding)
-        if fill == "edge":
-            before.copy_(padded.narrow(dim, padding, 1).expand_as(before))
-            after.copy_(padded.narrow(dim, padding + size - 1, 1).expand_as(after))
-        else:
-            before.copy_(padded.narrow(dim, padding + 1, padding).flip(dim))
-            after.copy_(padded.narrow(dim, size - 1, padding).flip(dim))
-    return padded
-
-
-def cut(padded: Tensor, corners: Tensor, padding: int) -> Tensor:
-    """The window of each padded picture (N, H + 2p, W + 2p, C) at its corner (N, 2): (N, H, W, C).
-
-    All windows of a picture are one strided view, so that one index copies whole rows of pixels.
-    """
-    n, tall, wide, channels = padded.shape
-    height, width = tall - 2 * padding, wide - 2 * padding
-    row = wide * channels
-    windows = padded.as_strided(
-        (n, 2 * padding + 1, 2 * padding + 1, height, width * channels),
-        (tall * row, row, channels, row, 1),
-    )
-    which = torch.arange(n, device=padded.device)
-    return windows[which, corners[:, 0], corners[:, 1]].view(n, height, width, channels)
+        views = windows(padded, *rows.shape[1:3])
+        which = torch.arange(len(images), device=images.device)
+        return views[which, params[:, 0], params[:, 1]].permute(0, 3, 1, 2), targets
 
 
 @dataclass(frozen=True)

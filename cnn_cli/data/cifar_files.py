@@ -1,6 +1,5 @@
 """Where the files of CIFAR-10 are: in a usual place, in an archive there, or on the network."""
 
-import fcntl
 import tarfile
 import tempfile
 import zlib
@@ -10,6 +9,11 @@ from pathlib import Path
 
 from cnn_cli.data.download import DownloadError, download, md5_of
 from cnn_cli.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows: there, two first downloads at once may do the work twice
+    fcntl = None  # type: ignore[assignment]
 
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"
@@ -148,7 +152,8 @@ def _lock(root: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"dataset.root: cannot write to {root}: {error.strerror}") from error
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -6,8 +6,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from cnn_cli.data.contract import Batch, Fill, Window
+from cnn_cli.data.contract import Batch, Window
 from cnn_cli.data.plan import Plan
+from cnn_cli.data.windows import pad, windows
 
 Gather = Callable[[Tensor, int], Tensor]
 """(indices (B,), step) -> the pictures of that step, (B, H, W, C) uint8."""
@@ -87,41 +88,6 @@ class Resident:
             return views[indices, top, left]
 
         return gather
-
-
-def pad(images: Tensor, padding: int, fill: Fill) -> Tensor:
-    """(N, H, W, C) -> (N, H + 2 * padding, W + 2 * padding, C).
-
-    Raises ValueError where `reflect` would need more than the picture has.
-    """
-    _, height, width, _ = images.shape
-    if fill == "reflect" and padding >= min(height, width):
-        raise ValueError(f"{width}x{height} pictures have too few pixels to reflect {padding}")
-    rows = _source(height, padding, fill, images.device)
-    columns = _source(width, padding, fill, images.device)
-    padded = images[:, rows][:, :, columns]
-    if fill == "zero" and padding > 0:
-        padded[:, :padding] = padded[:, -padding:] = 0
-        padded[:, :, :padding] = padded[:, :, -padding:] = 0
-    return padded
-
-
-def windows(padded: Tensor, height: int, width: int) -> Tensor:
-    """A view (N, tops, lefts, height, width, C) of all windows of padded (N, H, W, C) pictures."""
-    n, rows, columns, channels = padded.shape
-    picture, row, column, channel = padded.stride()
-    return padded.as_strided(
-        (n, rows - height + 1, columns - width + 1, height, width, channels),
-        (picture, row, column, row, column, channel),
-    )
-
-
-def _source(length: int, padding: int, fill: Fill, device: torch.device) -> Tensor:
-    """For each row of a padded picture, the row of the picture that it repeats."""
-    places = torch.arange(-padding, length + padding, device=device)
-    if fill != "reflect":
-        return places.clamp(0, length - 1)
-    return (length - 1) - ((length - 1) - places.abs()).abs()
 
 
 def _fits(images: Tensor, device: torch.device) -> bool:

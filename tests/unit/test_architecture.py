@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "cnn_cli"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-CONTRACTS = "errors limits rng data.contract data.plan"
+CONTRACTS = "errors limits rng data.contract data.plan data.windows"
 MAY_IMPORT = {
     "errors": "",
     "limits": "",

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from cnn_cli.data.contract import Fill, Window
 from cnn_cli.data.plan import Plan
-from cnn_cli.data.resident import Resident, pad, windows
+from cnn_cli.data.resident import Resident
+from cnn_cli.data.windows import pad, windows
 
 TORCH_MODE = {"reflect": "reflect", "edge": "replicate", "zero": "constant"}
 
