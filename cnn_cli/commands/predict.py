@@ -40,7 +40,8 @@ def run(config: PredictConfig, overrides: list[str], folder: Path | None) -> int
     paths = find_images(config.images)
     path = find(config.checkpoint, config.run.root)
     trained = load(path, device, config.trust)
-    target = output_folder(config.output, path, config.run.root, "predict", paths[0].stem, folder)
+    what = f"{len(paths)}-pictures"
+    target = output_folder(config.output, path, config.run.root, "predict", what, folder)
     with counting(display.console, "pictures", len(paths)) as advance:
         answers: list[Answer] = []
         for start in range(0, len(paths), config.batch_size):
