@@ -63,7 +63,7 @@ class Device:
         return ""
 
     def __str__(self) -> str:
-        name = f"{self.place.type}, {self.threads} threads"
+        name = f"{self.place.type}, {self.threads} thread{'s' * (self.threads != 1)}"
         if self.place.type == "cuda":
             name = torch.cuda.get_device_name(self.place)
         layout = "channels_last" if self.channels_last else "contiguous"

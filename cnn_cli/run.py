@@ -12,6 +12,13 @@ from typing import IO, Any, Literal
 
 from cnn_cli.errors import UserError, closest
 
+try:
+    import fcntl
+except ImportError:  # Windows: there, nothing keeps two processes out of one folder
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = ".lock"
+
 SWEEPS = "sweeps"
 """Folder under run.root that holds the jobs of multirun sweeps; `latest` leaves them out."""
 
@@ -46,6 +53,11 @@ class Run:
     def report(self) -> Path:
         return self.folder / "report"
 
+    @property
+    def last_saved(self) -> int:
+        """When the last checkpoint was written, in nanoseconds."""
+        return (self.checkpoints / "last.json").stat().st_mtime_ns
+
     def pointer(self, name: Literal["best", "last"]) -> Path | None:
         """The checkpoint that best.json or last.json names, if it is there."""
         try:
@@ -59,7 +71,55 @@ class Run:
         """The lines of metrics.jsonl; empty where there is none."""
         if not self.metrics.is_file():
             return ()
-        return tuple(json.loads(line) for line in self.metrics.read_text().splitlines())
+        lines = self.metrics.read_text().splitlines(keepends=True)
+        # The last line of a killed run may be cut; a resume writes it anew.
+        return tuple(json.loads(line) for line in lines if line.endswith("\n"))
+
+    def clear_report(self) -> None:
+        """Make an empty report folder; an earlier report is kept as report-1, report-2, ..."""
+        if self.report.exists():
+            numbers = range(1, 10_000)
+            names = (self.folder / f"{self.report.name}-{number}" for number in numbers)
+            self.report.rename(next(name for name in names if not name.exists()))
+        self.report.mkdir()
+
+
+@contextmanager
+def claimed(folder: Path, is_new: bool) -> Iterator[None]:
+    """Have `folder` to oneself, made where it is new; gone again if nothing was written into it.
+
+    Raises UserError where it cannot be made, or where another process is at work in it.
+    """
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=not (is_new and made))
+        lock = (folder / LOCK).open("a+")
+    except OSError as error:
+        raise UserError(f"{folder}: the run's folder cannot be made: {error.strerror}") from error
+    with lock:
+        _lock(lock, folder)
+        if is_new and any(path.name != LOCK for path in folder.iterdir()):
+            raise UserError(f"{folder}: another process has just used this folder")
+        try:
+            yield
+        finally:
+            if made and [path.name for path in folder.iterdir()] == [LOCK]:
+                (folder / LOCK).unlink()
+                folder.rmdir()
+
+
+def _lock(file: IO[str], folder: Path) -> None:
+    """The system gives the lock back when the process ends, however it ends."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        who = file.read().strip() or "?"
+        raise UserError(f"{folder}: process {who} is at work in this run's folder") from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
 
 
 @contextmanager
@@ -150,12 +210,12 @@ def run_folder(root: Path, directory: str | None, name: str | None, what: str) -
 
 
 def runs(root: Path) -> list[Run]:
-    """The runs under `root` that have a checkpoint, newest first; jobs of sweeps are left out."""
+    """The runs under `root` that have a checkpoint, the last one saved first; no jobs of sweeps."""
     if not root.is_dir():
         return []
     found = [Run(folder) for folder in root.iterdir() if folder.name != SWEEPS]
     found = [run for run in found if run.config.is_file() and run.pointer("last")]
-    return sorted(found, key=lambda run: run.config.stat().st_mtime_ns, reverse=True)
+    return sorted(found, key=lambda run: run.last_saved, reverse=True)
 
 
 def find_checkpoint(ref: str, root: Path, prefer: Literal["best", "last"]) -> Path:
@@ -173,7 +233,7 @@ def find_checkpoint(ref: str, root: Path, prefer: Literal["best", "last"]) -> Pa
     for path in (Path(ref), root / ref):
         if path.is_file():
             return path
-        if path.is_dir():
+        if Run(path).checkpoints.is_dir():
             return _preferred(Run(path), prefer, ref)
     names = [run.folder.name for run in runs(root)]
     there = (

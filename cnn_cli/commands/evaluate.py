@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cnn_cli import build
 from cnn_cli.commands.reporting import check_required, evaluate, list_files
-from cnn_cli.commands.trained import find, load, output_folder
+from cnn_cli.commands.trained import evaluation_node, find, load, output_folder
 from cnn_cli.config import EvaluateConfig
 from cnn_cli.device import choose
 from cnn_cli.engine.display import Display
@@ -12,13 +12,14 @@ from cnn_cli.report.files import write_report
 from cnn_cli.report.text import print_report
 
 
-def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> int:  # noqa: ARG001
+def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> int:
     """Evaluate, print and write the report; 3 where a required figure is missed, else 0."""
     display = Display()
     device = choose(config.device)
     path = find(config.checkpoint, config.run.root)
     trained = load(path, device, config.trust)
-    dataset = build.dataset(config.dataset, trained.preprocessing, device.workers, config.trust)
+    node = evaluation_node(config.dataset, trained, overrides)
+    dataset = build.dataset(node, trained.preprocessing, device.workers, config.trust)
     for note in dataset.notes:
         display.say(f"note: {note}", markup=False)
     display.say(
@@ -27,7 +28,13 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
         markup=False,
     )
     report, predictions = evaluate(
-        trained, dataset, config.split, config.class_map or {}, device, config.batch_size, display
+        trained,
+        dataset,
+        config.split,
+        config.class_map or {},
+        device,
+        config.batch_size or trained.batch_size,
+        display,
     )
     what = f"{dataset.name}-{config.split}"
     target = output_folder(config.output, path, config.run.root, "evaluate", what, folder)

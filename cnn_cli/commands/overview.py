@@ -122,18 +122,27 @@ def _short_number(value: float) -> str:
     return f"{value:.0f}"
 
 
-def next_commands(run: Run) -> RenderableType:
+def next_commands(run: Run, trust: tuple[str, ...]) -> RenderableType:
     """What one would type now; lines that can be copied whole."""
-    folder, program = shlex.quote(str(run.folder)), _command("cnn-train")
+    folder, program, trusted = shlex.quote(str(run.folder)), _command("cnn-train"), _trust(trust)
     text = Text("\n", overflow="fold", no_wrap=True).append("next\n", "bold")
     for command, purpose in (
-        (f"{program} visualize checkpoint={folder}", "curves, mistakes, Grad-CAM, ... as PNG"),
-        (f"{program} predict checkpoint={folder} images=FILE", "classify pictures of your own"),
-        (f"{program} evaluate checkpoint={folder} split=val", "the same report on other data"),
+        (f"{program} visualize checkpoint={folder}{trusted}", "curves, mistakes, Grad-CAM as PNG"),
+        (f"{program} predict checkpoint={folder}{trusted} images=FILE", "pictures of your own"),
+        (f"{program} evaluate checkpoint={folder}{trusted} split=val", "the report on other data"),
         (f"{_command('tensorboard')} --logdir {folder}", "curves in the browser"),
     ):
         text.append(f"  {command}").append(f"  # {purpose}\n", "dim")
     return text
+
+
+def resume_command(run: Run, trust: tuple[str, ...]) -> str:
+    """How to go on with a run that was stopped."""
+    return f"{_command('cnn-train')} resume={shlex.quote(str(run.folder))}{_trust(trust)}"
+
+
+def _trust(trust: tuple[str, ...]) -> str:
+    return f" 'trust=[{','.join(trust)}]'" if trust else ""
 
 
 def _command(name: str) -> str:

@@ -1,14 +1,14 @@
 """`cnn-train train`: wire the parts, train, report."""
 
+import json
 import math
-import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cnn_cli import build
-from cnn_cli.commands.overview import next_commands, overview
+from cnn_cli.commands.overview import next_commands, overview, resume_command
 from cnn_cli.commands.reporting import check_required, evaluate, list_files
 from cnn_cli.commands.trained import find, load
 from cnn_cli.config import TrainConfig, to_yaml
@@ -27,7 +27,7 @@ from cnn_cli.engine.train import Task, train
 from cnn_cli.errors import TrainingError, UserError
 from cnn_cli.report.files import CONFUSION, write_report
 from cnn_cli.report.text import print_report
-from cnn_cli.run import Run, new_folder, replacing, run_folder, run_of, write_json
+from cnn_cli.run import Run, claimed, replacing, run_folder, run_of, write_json
 
 
 def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
@@ -38,16 +38,17 @@ def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
     """
     display = Display()
     device = choose(config.device)
-    saved_path = find(config.resume, config.run.root, "last") if config.resume else None
-    saved = checkpoint.load(saved_path) if saved_path else None
-    where = _where(config, folder, saved_path)
-    preprocessing, dataset = _data(config, device, saved)
-    task, state = _task(config, device, preprocessing, dataset, Run(where))
-    if saved:
-        _resume(state, saved, dataset)
-    where.mkdir(parents=True, exist_ok=True)
-    with display.logging(task.run.log):
-        return _train_and_report(config, overrides, task, state, display)
+    path = find(config.resume, config.run.root, "last") if config.resume else None
+    where = _where(config, folder, path)
+    with claimed(where, is_new=path is None):
+        saved = checkpoint.load(path) if path else None
+        preprocessing, dataset = _data(config, device, saved)
+        task, state = _task(config, device, preprocessing, dataset, Run(where))
+        if saved:
+            _resume(task, state, saved)
+        with display.logging(task.run.log):
+            _write_start(config, overrides, task, state)
+            return _train_and_report(config, task, state, display)
 
 
 def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
@@ -56,6 +57,12 @@ def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
         run = run_of(resumed)
         if run is None:
             raise UserError(f"resume={resumed}: this file lies in no run's folder; give the run")
+        last = run.pointer("last")
+        if last is not None and last.name != resumed.name:
+            raise UserError(
+                f"resume={resumed}: its run has gone on to {last.stem}, which would be overwritten;"
+                f" go on from there with resume={run.folder}, or start a new run"
+            )
         return run.folder
     if job is not None:
         return job
@@ -93,6 +100,7 @@ def _task(
     optimizer = build.optimizer(config.optimizer, model, config.trust)
     augmentation = build.augmentation(config.augmentation, config.seed, config.trust)
     plan = Plan(len(dataset.train), trainer.batch_size, trainer.epochs, config.seed)
+    seconds = build.seconds(trainer.max_time)
     window = augmentation.window(preprocessing.size) if dataset.train.crops else None
     settings = StepSettings(
         augmentation=augmentation,
@@ -113,7 +121,7 @@ def _task(
         window=window,
         settings=settings,
         trainer=trainer,
-        max_seconds=build.seconds(trainer.max_time) or math.inf,
+        max_seconds=math.inf if seconds is None else seconds,
         device=device,
         run=run,
         config=to_yaml(config),
@@ -137,13 +145,13 @@ def _on(dataset: Dataset, device: Device) -> Dataset:
     )
 
 
-def _resume(state: TrainState, saved: checkpoint.Checkpoint, dataset: Dataset) -> None:
-    if dataset.fingerprint != saved.fingerprint:
+def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> None:
+    if task.dataset.fingerprint != saved.fingerprint:
         raise UserError(
             "resume: the data set is not the one this run was started on (other pictures, labels or"
             " classes); give the folder it was trained from as dataset.root, or start a new run"
         )
-    if saved.step >= state.total:
+    if saved.step >= state.total and task.run.report.exists():
         raise UserError(
             f"resume: this run has done its {saved.step} steps; to train on, give more epochs"
             " than it had: trainer.epochs=N"
@@ -151,13 +159,10 @@ def _resume(state: TrainState, saved: checkpoint.Checkpoint, dataset: Dataset) -
     restore(state, saved)
 
 
-def _train_and_report(
-    config: TrainConfig, overrides: list[str], task: Task, state: TrainState, display: Display
-) -> int:
+def _train_and_report(config: TrainConfig, task: Task, state: TrainState, display: Display) -> int:
     display.say(overview(config, task, state))
     for note in task.dataset.notes:
         display.say(f"note: {note}", markup=False)
-    _write_start(task, overrides)
     board = Board(task.run.folder, state.step) if config.trainer.tensorboard else None
     try:
         if board and state.step == 0:
@@ -167,7 +172,7 @@ def _train_and_report(
         if ended in EXIT_CODES:
             display.say(
                 f"stopped by {ended} after step {state.step} of {state.total}; the state is saved."
-                f" Go on with: cnn-train resume={shlex.quote(str(task.run.folder))}",
+                f" Go on with: {resume_command(task.run, config.trust)}",
                 markup=False,
             )
             return EXIT_CODES[ended]
@@ -184,13 +189,19 @@ def _train_and_report(
             board.close()
 
 
-def _write_start(task: Task, overrides: list[str]) -> None:
-    """config.yaml with the overrides as given, and environment.json; a resume leaves them."""
-    given = "".join(f"# override: {override}\n" for override in overrides)
-    if not task.run.config.exists():
-        with replacing(task.run.config) as file:
-            file.write((given + task.config).encode())
-        write_json(task.run.environment, environment(task.device, sys.argv))
+def _write_start(config: TrainConfig, overrides: list[str], task: Task, state: TrainState) -> None:
+    """config.yaml with all overrides as given, and environment.json; a resume adds its own."""
+    run, given = task.run, [f"# override: {override}\n" for override in overrides]
+    record = environment(task.device, sys.argv)
+    if config.resume is not None:
+        before = [line for line in run.config.open() if line.startswith("# ")]
+        given = [*before, f"# resumed at step {state.step}\n", *given]
+        first = json.loads(run.environment.read_text())
+        resumed = [*first.get("resumed", []), {"step": state.step, **record}]
+        record = {**first, "resumed": resumed}
+    with replacing(run.config) as file:
+        file.write(("".join(given) + task.config).encode())
+    write_json(run.environment, record)
 
 
 def _sample(task: Task, board: Board) -> None:
@@ -214,7 +225,8 @@ def _report(
     report, predictions = evaluate(
         trained, task.dataset, split, {}, task.device, task.trainer.eval_batch_size, display
     )
-    folder = new_folder(task.run.folder, task.run.report.name)
+    task.run.clear_report()
+    folder = task.run.report
     files = write_report(report, predictions, folder)
     display.say(
         f"\n{split} split, step {trained.step}"
@@ -227,7 +239,7 @@ def _report(
         _finish_board(board, config, report.metrics, folder, trained.step)
     list_files(display, folder, files)
     code = check_required(config.require, report, display)
-    display.say(next_commands(task.run))
+    display.say(next_commands(task.run, config.trust))
     return code
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from torch import nn
 
 from cnn_cli import build
-from cnn_cli.config import from_yaml
+from cnn_cli.config import Node, from_yaml
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.device import Device
 from cnn_cli.engine import checkpoint
@@ -28,6 +28,11 @@ class Trained:
     elapsed: float
     fingerprint: str
     path: Path
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures a batch in the evaluations of training."""
+        return int(self.config["trainer"]["eval_batch_size"])
 
     @property
     def run(self) -> Run | None:
@@ -63,6 +68,16 @@ def load(path: Path, device: Device, trust: tuple[str, ...]) -> Trained:
         fingerprint=saved.fingerprint,
         path=path,
     )
+
+
+def evaluation_node(node: Node, trained: Trained, overrides: list[str]) -> Node:
+    """The data set to evaluate: of a folder other than the run's, the test is all that is there.
+
+    Unless it has a test of its own, or `dataset.test_fraction` was given.
+    """
+    given = any(line.startswith("dataset.test_fraction=") for line in overrides)
+    other = node.get("root") != trained.config["dataset"].get("root")
+    return {**node, "test_fraction": 1} if "test_fraction" in node and other and not given else node
 
 
 def find(ref: str, root: str, prefer: Literal["best", "last"] = "best") -> Path:

@@ -2,54 +2,78 @@
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnn_cli import build
 from cnn_cli.commands.reporting import list_files, split_of
-from cnn_cli.commands.trained import Trained, find, load, output_folder
+from cnn_cli.commands.trained import Trained, evaluation_node, find, load, output_folder
 from cnn_cli.config import VisualizeConfig
 from cnn_cli.device import Device, choose
 from cnn_cli.engine.display import Display, counting
 from cnn_cli.engine.predict import Predictions, predict
+from cnn_cli.errors import UserError
 from cnn_cli.visualize.style import save, style
 from cnn_cli.visualize.subject import Subject
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def run(config: VisualizeConfig, overrides: list[str], folder: Path | None) -> int:  # noqa: ARG001
+
+def run(config: VisualizeConfig, overrides: list[str], folder: Path | None) -> int:
     """Draw every figure asked for into one folder."""
     display = Display()
     device = choose(config.device)
     path = find(config.checkpoint, config.run.root)
     trained = load(path, device, config.trust)
-    subject = _subject(config, trained, device, display)
-    target: Path | None = None
-    files: list[Path] = []
-    for name, draw in build.figures(config.figure, config.trust).items():
-        with style():
-            pictures = draw(subject)
-        if target is None:  # made only now, so that a wrong request leaves no empty folder
-            what = "+".join(config.figure)[:60]
-            target = output_folder(config.output, path, config.run.root, "figures", what, folder)
-        for stem, picture in pictures.items():
-            save(picture, target / f"{stem}.png", dpi=config.dpi)
-            files.append(target / f"{stem}.png")
-            display.say(f"{name}: {files[-1]}", markup=False)
-    if target is not None and len(files) > 1:
-        list_files(display, target, files)
+    subject = _subject(config, overrides, trained, device, display)
+    # All are drawn before a folder is made, so that a wrong request leaves nothing behind.
+    pictures = _draw(config, overrides, subject, display)
+    what = "+".join(config.figure)[:60]
+    target = output_folder(config.output, path, config.run.root, "figures", what, folder)
+    for stem, picture in pictures.items():
+        save(picture, target / f"{stem}.png", dpi=config.dpi)
+    list_files(display, target, [target / f"{stem}.png" for stem in pictures])
     return 0
 
 
+def _draw(
+    config: VisualizeConfig, overrides: list[str], subject: Subject, display: Display
+) -> dict[str, "Figure"]:
+    """File stem -> figure. One of the default figures that lacks its input is left out."""
+    chosen = any(line.startswith("figure") for line in overrides)
+    pictures: dict[str, Figure] = {}
+    for draw in build.figures(config.figure, config.trust).values():
+        try:
+            with style():
+                pictures |= draw(subject)
+        except UserError as error:
+            if chosen or len(config.figure) == 1:
+                raise
+            display.say(f"left out: {error}", markup=False)
+    if not pictures:
+        raise UserError("figure: none of the figures can be drawn of this checkpoint")
+    return pictures
+
+
 def _subject(
-    config: VisualizeConfig, trained: Trained, device: Device, display: Display
+    config: VisualizeConfig,
+    overrides: list[str],
+    trained: Trained,
+    device: Device,
+    display: Display,
 ) -> Subject:
-    dataset = build.dataset(config.dataset, trained.preprocessing, device.workers, config.trust)
-    split = split_of(dataset, config.split, trained, {}).to(device.place)
+    node = evaluation_node(config.dataset, trained, overrides)
+    dataset = build.dataset(node, trained.preprocessing, device.workers, config.trust)
+    for note in dataset.notes:
+        display.say(f"note: {note}", markup=False)
+    split = split_of(dataset, config.split, trained, config.class_map or {}).to(device.place)
+
+    batch_size = config.batch_size or trained.batch_size
 
     @cache
     def predictions() -> Predictions:
         with counting(display.console, f"{config.split} split", len(split)) as advance:
-            return predict(
-                trained.model, split, trained.classes, device, config.batch_size, advance
-            )
+            return predict(trained.model, split, trained.classes, device, batch_size, advance)
 
     return Subject(
         model=trained.model,

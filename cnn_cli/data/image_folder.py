@@ -74,7 +74,8 @@ def _split(
     if "train" not in tree.parts:
         return parts, ["there is no train folder: these pictures are for evaluation only"]
     if "test" not in tree.parts and test_fraction == 1:
-        return parts | {"train": _NONE, "test": parts["train"]}, []
+        whole = parts["train"]
+        return parts | {"train": _NONE, "test": whole}, [f"test: all {len(whole.labels)} pictures"]
     fractions = {"test": test_fraction, "val": val_fraction}
     wanted = [part for part, share in fractions.items() if share > 0 and part not in tree.parts]
     _check_classes(root, tree, wanted)

@@ -71,8 +71,8 @@ class Resident:
 
     def _batch(self, indices: Tensor, step: int, gather: Gather) -> Batch:
         """Indices go to where the pictures are, the pictures to `device`: mostly the same place."""
-        images = gather(indices.to(self._images.device), step)
-        labels = self._labels[indices.to(self.device)]
+        images = gather(indices.to(self._images.device, non_blocking=True), step)
+        labels = self._labels[indices.to(self.device, non_blocking=True)]
         return Batch(images.to(self.device, non_blocking=True).permute(0, 3, 1, 2), labels, step)
 
     def _whole(self, indices: Tensor, step: int) -> Tensor:  # noqa: ARG002 (a Gather)
@@ -84,7 +84,9 @@ class Resident:
         views = windows(pad(self._images, window.padding, window.fill), height, width)
 
         def gather(indices: Tensor, step: int) -> Tensor:
-            top, left = window.offsets(step, len(indices)).to(indices.device).unbind(1)
+            top, left = (
+                window.offsets(step, len(indices)).to(indices.device, non_blocking=True).unbind(1)
+            )
             return views[indices, top, left]
 
         return gather

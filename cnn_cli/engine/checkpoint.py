@@ -53,18 +53,18 @@ def name_of(step: int) -> str:
 def save(run: Run, checkpoint: Checkpoint, is_best: bool) -> Path:
     """Write the file, then its sidecar, then the pointers; then remove what nothing names any more.
 
-    A file of the same step is left as it is: it says the same. Raises OSError or RuntimeError
-    (torch, on a full disk) with the files of earlier saves untouched.
+    Raises OSError or RuntimeError (torch, on a full disk) with the files of earlier saves
+    untouched.
     """
     folder = run.checkpoints
     folder.mkdir(exist_ok=True)
     path = folder / name_of(checkpoint.step)
     record = {"step": checkpoint.step, "checkpoint": path.name}
-    if not path.with_suffix(".json").is_file():
-        with replacing(path) as file:
-            torch.save(_plain(checkpoint), file)
-        size, digest = _size_and_hash(path)
-        write_json(path.with_suffix(".json"), {**record, "size": size, "sha256": digest})
+    path.with_suffix(".json").unlink(missing_ok=True)  # of a save that was never committed
+    with replacing(path) as file:
+        torch.save(_plain(checkpoint), file)
+    size, digest = _size_and_hash(path)
+    write_json(path.with_suffix(".json"), {**record, "size": size, "sha256": digest})
     if is_best:
         write_json(folder / "best.json", record)
     write_json(folder / "last.json", record)
@@ -86,12 +86,14 @@ def _size_and_hash(path: Path) -> tuple[int, str]:
 
 
 def _rotate(run: Run) -> None:
-    """Remove this run's checkpoints that neither pointer names."""
+    """Remove this run's checkpoints that neither pointer names, and what a killed save left."""
     kept = {run.pointer("best"), run.pointer("last")}
     for path in run.checkpoints.glob("step-*.ckpt"):
         if path not in kept:
             path.with_suffix(".json").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
+    for path in run.checkpoints.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Checkpoint:

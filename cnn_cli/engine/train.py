@@ -43,6 +43,11 @@ class Task:
     config: str
     """the whole config as YAML text, for the checkpoint"""
 
+    @property
+    def batch_size(self) -> int:
+        """Pictures that a step really has: no more than there are."""
+        return min(self.plan.batch_size, self.plan.n)
+
 
 def train(task: Task, state: TrainState, display: Display, board: Board | None) -> str:
     """Train from state.step to the end; returns why it ended.
@@ -62,14 +67,16 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
             state.elapsed, mark = state.elapsed + now - mark, now
 
             if now - since_read > READ_EVERY:
-                rate = (state.step - epoch_first) * task.plan.batch_size / (now - epoch_start)
+                rate = (state.step - epoch_first) * task.batch_size / (now - epoch_start)
                 display.step(state.step, _read(task, state, state.step - 1, state.step), rate)
                 since_read = now
 
             ended = _why_stop(task, state, interrupts)
             whole_epoch = state.step % task.plan.steps_per_epoch == 0
             if whole_epoch or ended == "time is up":
-                rate = (state.step - epoch_first) * task.plan.batch_size / (now - epoch_start)
+                task.device.synchronize()
+                seconds = time.monotonic() - epoch_start
+                rate = (state.step - epoch_first) * task.batch_size / seconds
                 record = _finish_epoch(task, state, rate, forced=ended == "time is up")
                 display.epoch(record, state.best)
                 if board:

@@ -10,6 +10,7 @@ from cnn_cli.errors import UserError
 from cnn_cli.run import (
     Run,
     check_writable,
+    claimed,
     find_checkpoint,
     new_folder,
     replacing,
@@ -23,13 +24,13 @@ def make_run(folder: Path, age: int = 0, best: bool = True) -> Run:
     run = Run(folder)
     run.checkpoints.mkdir(parents=True)
     run.config.write_text("seed: 0\n")
-    os.utime(run.config, (1_000_000 - age, 1_000_000 - age))
     for name, step in (("last", 2), ("best", 1)):
         (run.checkpoints / f"step-{step}.ckpt").write_text("x")
         if name == "last" or best:
             (run.checkpoints / f"{name}.json").write_text(
                 json.dumps({"checkpoint": f"step-{step}.ckpt"})
             )
+    os.utime(run.checkpoints / "last.json", (1_000_000 - age, 1_000_000 - age))
     return run
 
 
@@ -92,6 +93,53 @@ def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"run\.root=.*file is not a folder"):
         check_writable(tmp_path / "file" / "runs", "run.root")
+
+
+def test_a_folder_of_pictures_hides_no_run_of_its_name(tmp_path):
+    (tmp_path / "place" / "cats").mkdir()
+    run = make_run(tmp_path / "cats")
+    assert find_checkpoint("cats", tmp_path, "last") == run.checkpoints / "step-2.ckpt"
+
+
+def test_a_claimed_folder_is_refused_to_others_and_goes_if_unused(tmp_path):
+    folder = tmp_path / "runs" / "one"
+    with claimed(folder, is_new=True):
+        with (
+            pytest.raises(UserError, match=f"process {os.getpid()} is at work"),
+            claimed(folder, is_new=True),
+        ):
+            pass
+        assert folder.is_dir()
+    assert not folder.exists()
+    with claimed(folder, is_new=True):
+        (folder / "config.yaml").write_text("")
+    with pytest.raises(UserError, match="just used"), claimed(folder, is_new=True):
+        pass
+    with claimed(folder, is_new=False):
+        pass
+    assert (folder / "config.yaml").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be made"), claimed(tmp_path / "file" / "x", True):
+        pass
+
+
+def test_an_earlier_report_is_kept(tmp_path):
+    run = Run(tmp_path / "one")
+    run.folder.mkdir()
+    for text in ("first", "second", "third"):
+        run.clear_report()
+        (run.report / "report.txt").write_text(text)
+    texts = {path.name: (path / "report.txt").read_text() for path in run.folder.iterdir()}
+    assert texts == {"report-1": "first", "report-2": "second", "report": "third"}
+
+
+def test_a_cut_last_line_of_the_metrics_is_left_out(tmp_path):
+    run = Run(tmp_path)
+    run.metrics.write_text('{"step": 1}\n{"step": 2, "ep')
+    assert run.read_metrics() == ({"step": 1},)
 
 
 def test_new_folders_never_share_a_name(tmp_path):

@@ -1,8 +1,10 @@
 """Where commands write: a new folder each time, never over what is there."""
 
 import pytest
+from torch import nn
 
-from cnn_cli.commands.trained import output_folder
+from cnn_cli.commands.trained import Trained, evaluation_node, output_folder
+from cnn_cli.data.contract import Preprocessing
 from cnn_cli.errors import UserError
 
 
@@ -28,3 +30,18 @@ def test_inside_the_run_or_under_the_root_for_a_lone_file(tmp_path):
 def test_a_job_of_a_sweep_has_its_own(tmp_path):
     job = tmp_path / "sweep" / "0"
     assert output_folder(None, tmp_path / "s.ckpt", "r", "evaluate", "w", job) == job
+
+
+@pytest.mark.parametrize(
+    ("node", "overrides", "expected"),
+    [
+        ({"root": "new", "test_fraction": 0.1}, [], 1),
+        ({"root": "old", "test_fraction": 0.1}, [], 0.1),
+        ({"root": "new", "test_fraction": 0.5}, ["dataset.test_fraction=0.5"], 0.5),
+        ({"root": "new"}, [], None),
+    ],
+)
+def test_of_another_folder_all_pictures_are_the_test(tmp_path, node, overrides, expected):
+    config = {"dataset": {"root": "old", "test_fraction": 0.1}}
+    trained = Trained(nn.Identity(), (), Preprocessing(1, 8), config, 0, 0.0, "", tmp_path)
+    assert evaluation_node(node, trained, overrides).get("test_fraction") == expected
