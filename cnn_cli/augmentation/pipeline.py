@@ -17,7 +17,7 @@ class Op(Protocol):
 
     @property
     def pixels_only(self) -> bool:
-        """Only moves pixels: takes uint8 and keeps it. Others take floats in [0, 1]."""
+        """Only moves pixels: takes uint8 or floats and keeps them. Others get floats in [0, 1]."""
         ...
 
     @property

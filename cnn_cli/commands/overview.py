@@ -51,7 +51,7 @@ def _facts(
         "augment": ", ".join(task.settings.augmentation.ops) or "none",
         "optimizer": _component(config.optimizer),
         "schedule": _component(config.schedule),
-        "loss": f"cross-entropy, label smoothing {config.loss.label_smoothing:g}",
+        "loss": _loss(config.loss.label_smoothing),
         "steps": f"{plan.epochs} epochs x {plan.steps_per_epoch} steps of"
         f" {min(plan.batch_size, plan.n)} pictures"
         + (f" in {trainer.accumulate} parts" if trainer.accumulate > 1 else "")
@@ -59,6 +59,12 @@ def _facts(
         "device": str(task.device),
         "run": str(task.run.folder),
     }
+
+
+def _loss(smoothing: float) -> str:
+    if not smoothing:
+        return "cross-entropy"
+    return f"cross-entropy; in training with label smoothing {smoothing:g}, and so larger there"
 
 
 def _data(dataset: Dataset) -> str:

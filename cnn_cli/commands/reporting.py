@@ -71,7 +71,7 @@ def evaluate(
     seconds = time.monotonic() - start
     cost = {
         "parameters": sum(p.numel() for p in trained.model.parameters()),
-        "train_seconds": round(trained.elapsed, 3),
+        "train_seconds_to_these_weights": round(trained.elapsed, 3),
         "evaluate_seconds": round(seconds, 3),
         "images_per_second": round(len(split) / seconds, 1),
     }

@@ -17,7 +17,7 @@ from cnn_cli.data.plan import Plan
 from cnn_cli.data.statistics import measure
 from cnn_cli.device import Device, choose
 from cnn_cli.engine import checkpoint
-from cnn_cli.engine.display import Display
+from cnn_cli.engine.display import Display, duration
 from cnn_cli.engine.environment import environment
 from cnn_cli.engine.signals import EXIT_CODES
 from cnn_cli.engine.state import TrainState, new_state, restore
@@ -26,6 +26,7 @@ from cnn_cli.engine.tensorboard import Board
 from cnn_cli.engine.train import Task, train
 from cnn_cli.errors import TrainingError, UserError
 from cnn_cli.report.files import CONFUSION, write_report
+from cnn_cli.report.report import Report
 from cnn_cli.report.text import print_report
 from cnn_cli.run import Run, claimed, replacing, run_folder, run_of, write_json
 
@@ -156,6 +157,11 @@ def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> None
             f"resume: this run has done its {saved.step} steps; to train on, give more epochs"
             " than it had: trainer.epochs=N"
         )
+    if saved.elapsed >= task.max_seconds:
+        raise UserError(
+            f"resume: trainer.max_time={task.trainer.max_time} is used up: this run has trained for"
+            f" {duration(saved.elapsed)}; give more, or trainer.max_time=null"
+        )
     restore(state, saved)
 
 
@@ -178,6 +184,9 @@ def _train_and_report(config: TrainConfig, task: Task, state: TrainState, displa
             return EXIT_CODES[ended]
         if ended != "finished":
             display.say(f"{ended} after step {state.step} of {state.total}", style="yellow")
+        if ended == "time is up":
+            command = f"{resume_command(task.run, config.trust)} trainer.max_time=null"
+            display.say(f"go on later with: {command}", markup=False)
         return _report(config, task, state, display, board)
     except (TrainingError, UserError) as error:  # UserError: a file that cannot be read any more
         last = task.run.pointer("last")
@@ -222,17 +231,16 @@ def _report(
     split = "test" if has_test else "val" if len(task.dataset.val) else "train"
     if not has_test:
         display.say(f"no test pictures: the report is on the {split} split", style="yellow")
-    report, predictions = evaluate(
+    made, predictions = evaluate(
         trained, task.dataset, split, {}, task.device, task.trainer.eval_batch_size, display
     )
+    report = Report(made.metrics, {**made.cost, "train_seconds": state.elapsed}, made.provenance)
     task.run.clear_report()
     folder = task.run.report
     files = write_report(report, predictions, folder)
-    display.say(
-        f"\n{split} split, step {trained.step}"
-        + (" (best)" if state.best is not None else " (last)"),
-        style="bold",
-    )
+    which = "last" if state.best is None else "best"
+    epoch = -(-trained.step // task.plan.steps_per_epoch)
+    display.say(f"\n{split} split, {which} weights (epoch {epoch})", style="bold")
     for console in display.consoles:
         print_report(console, report, folder)
     if board:

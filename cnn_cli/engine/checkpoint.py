@@ -30,6 +30,7 @@ class Checkpoint:
     step: int
     total: int
     best: float | None
+    best_loss: float | None
     best_step: int | None
     stale: int
     """validations since the best one"""

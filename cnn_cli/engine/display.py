@@ -109,11 +109,11 @@ class Display:
         width = len(str(epochs))
         line = (
             f"epoch {record.epoch:{width}d}/{epochs}"
-            f"  train loss {record.train.loss:.4f} acc {record.train.accuracy:6.2%}"
+            f"  train loss {record.train.loss:.4f} acc {record.train.accuracy:7.2%}"
         )
         if record.validation:
             loss, accuracy = record.validation["loss"], record.validation["accuracy"]
-            line += f"  val {loss:.4f} {accuracy:6.2%}"
+            line += f"  val {loss:.4f} {accuracy:7.2%}"
         line += (
             f"  lr {record.train.learning_rate:.1e}  {record.images_per_second:,.0f} img/s"
             f"  {duration(record.elapsed)}"

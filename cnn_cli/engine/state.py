@@ -31,6 +31,7 @@ class TrainState:
     step: int = 0
     """steps done"""
     best: float | None = None
+    best_loss: float | None = None
     best_step: int | None = None
     stale: int = 0
     elapsed: float = 0.0
@@ -60,7 +61,7 @@ def restore(state: TrainState, saved: Checkpoint) -> None:
     if state.scaler is not None and saved.scaler is not None:
         state.scaler.load_state_dict(saved.scaler)
     state.rows.copy_(saved.rows)
-    for name in ("step", "best", "best_step", "stale", "elapsed", "metrics_bytes"):
+    for name in ("step", "best", "best_loss", "best_step", "stale", "elapsed", "metrics_bytes"):
         setattr(state, name, getattr(saved, name))
 
 

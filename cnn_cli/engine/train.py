@@ -177,13 +177,17 @@ def _validate(task: Task, state: TrainState) -> dict[str, float]:
 
 
 def _note_best(task: Task, state: TrainState, validation: dict[str, float]) -> bool:
-    """Whether this validation is strictly better than all before; keeps best and stale."""
-    value = validation[task.trainer.monitor]
+    """Whether this validation is better than all before; keeps best and stale."""
+    value, loss = validation[task.trainer.monitor], validation["loss"]
     sign = 1 if task.trainer.monitor == "accuracy" else -1
-    if state.best is not None and sign * value <= sign * state.best:
+    # A tie of accuracies, common where there are few pictures, goes to the smaller loss.
+    before = (-math.inf, 0.0)
+    if state.best is not None and state.best_loss is not None:
+        before = (sign * state.best, -state.best_loss)
+    if (sign * value, -loss) <= before:
         state.stale += 1
         return False
-    state.best, state.best_step, state.stale = value, state.step, 0
+    state.best, state.best_loss, state.best_step, state.stale = value, loss, state.step, 0
     return True
 
 
@@ -196,6 +200,7 @@ def _save(task: Task, state: TrainState, is_best: bool) -> None:
         step=state.step,
         total=state.total,
         best=state.best,
+        best_loss=state.best_loss,
         best_step=state.best_step,
         stale=state.stale,
         rows=state.rows,

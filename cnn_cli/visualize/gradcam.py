@@ -7,7 +7,14 @@ from torch import Tensor, nn
 
 from cnn_cli.errors import UserError
 from cnn_cli.limits import Count
-from cnn_cli.visualize.hooks import chosen_layer, evaluating, finished, layer_maps, watching
+from cnn_cli.visualize.hooks import (
+    Seen,
+    chosen_layer,
+    evaluating,
+    finished,
+    layer_maps,
+    watching,
+)
 from cnn_cli.visualize.pictures import displayed, model_input, show
 from cnn_cli.visualize.style import (
     GREEN,
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TILE, GAP, LABEL = 1.5, 0.16, 0.42
+LEAST_SIDE = 4
 
 
 class Evidence(NamedTuple):
@@ -47,7 +55,8 @@ def gradcam(
     """`count` pictures, of as many classes as there are, and over them what spoke for the class.
 
     `explain` says which class's evidence is shown. `layer` is the name of the layer looked at; None
-    takes the last that ends in an activation or a block and whose maps are larger than 1x1.
+    takes the last that ends in an activation or a block and whose maps are 4x4 or larger (the
+    largest there are where none is): of a smaller map, evidence would only be a smear.
 
     Raises UserError without a model or pictures, or where `layer` gives no such maps.
     """
@@ -71,7 +80,7 @@ def grad_cam(
     names = [name for name, _, _ in seen]
     if not seen:
         raise UserError("figure.gradcam: the model has no layer whose maps are larger than 1x1")
-    name = chosen_layer(layer or finished(seen)[-1][0], names, "figure.gradcam.layer")
+    name = chosen_layer(layer or _default_layer(seen), names, "figure.gradcam.layer")
     with evaluating(model), torch.enable_grad():
         maps, logits = _run(model, images, name)
         wanted = logits.argmax(dim=1) if classes is None else classes
@@ -85,6 +94,12 @@ def grad_cam(
     ]
     most = full.amax(dim=(1, 2), keepdim=True)
     return Evidence(full / torch.where(most > 0, most, 1.0), logits.detach().softmax(dim=1), name)
+
+
+def _default_layer(seen: Seen) -> str:
+    ends = finished(seen)
+    least = min(LEAST_SIDE, max(min(maps.shape[2:]) for _, _, maps in ends))
+    return next(name for name, _, maps in reversed(ends) if min(maps.shape[2:]) >= least)
 
 
 def _run(model: nn.Module, images: Tensor, layer: str) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,9 @@ See = Callable[[str, nn.Module, Tensor], Tensor | None]
 Seen = list[tuple[str, nn.Module, Tensor]]
 """(name, layer, output) in the order of the forward pass."""
 
+LISTED = 12
+"""Layers that an error names at most."""
+
 UNFINISHED = (
     nn.Conv2d,
     nn.modules.batchnorm._NormBase,
@@ -45,8 +48,13 @@ def watching(model: nn.Module, see: See) -> Iterator[None]:
     with ExitStack() as hooks:
         for name, module in model.named_modules():
             if name:
-                hooks.enter_context(module.register_forward_hook(_hook(name, see)))
+                hooks.enter_context(module.register_forward_hook(_hook(shown(name), see)))
         yield
+
+
+def shown(name: str) -> str:
+    """A layer's name as the summary of training has it: without the classifier's `net.`."""
+    return name.removeprefix("net.")
 
 
 def _hook(name: str, see: See) -> Callable[[nn.Module, object, object], Tensor | None]:
@@ -92,9 +100,10 @@ def _repeated(seen: Seen, place: int) -> bool:
 
 def chosen_layer(name: str, names: list[str], key: str) -> str:
     """`name` if it is among `names`; otherwise a UserError for the config key `key`."""
-    if name in names:
-        return name
+    if shown(name) in names:
+        return shown(name)
+    some = ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
     raise UserError(
-        f"{key}: no layer {name!r} gives maps larger than 1x1{closest(name, names)}; "
-        f"these do: {', '.join(names) or 'none'}"
+        f"{key}: no layer {name!r} gives maps larger than 1x1{closest(shown(name), names)}; "
+        f"these do: {some or 'none'}"
     )

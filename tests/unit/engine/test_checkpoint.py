@@ -23,6 +23,7 @@ EXAMPLE = Checkpoint(
     step=7,
     total=20,
     best=0.5,
+    best_loss=0.7,
     best_step=6,
     stale=1,
     rows=torch.zeros(3, 4),
