@@ -203,7 +203,7 @@ def _write_start(config: TrainConfig, overrides: list[str], task: Task, state: T
     run, given = task.run, [f"# override: {override}\n" for override in overrides]
     record = environment(task.device, sys.argv)
     if config.resume is not None:
-        before = [line for line in run.config.open() if line.startswith("# ")]
+        before = [line for line in run.config.read_text().splitlines(True) if line.startswith("# ")]
         given = [*before, f"# resumed at step {state.step}\n", *given]
         first = json.loads(run.environment.read_text())
         resumed = [*first.get("resumed", []), {"step": state.step, **record}]

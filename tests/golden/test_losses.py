@@ -37,7 +37,8 @@ def losses(folder: Path, name: str) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl, without times."""
     quiet = ("trainer.tensorboard=false", f"run.dir={folder / name}")
     assert main(["train", *SMALL, *RECIPES[name], *quiet]) == 0
-    lines = [json.loads(line) for line in (folder / name / "metrics.jsonl").open()]
+    text = (folder / name / "metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
     return [{key: line[key] for key in ("lr", "train", "val")} for line in lines]
 
 

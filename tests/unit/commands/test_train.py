@@ -1,0 +1,68 @@
+"""What a resumed run keeps, refuses and makes up for."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cnn_cli.cli import main
+from cnn_cli.run import Run
+
+SMALL = (
+    "device.threads=1",
+    "dataset.limit=60",
+    "trainer.batch_size=20",
+    "model.channels=[4]",
+    "trainer.tensorboard=false",
+)
+
+
+@pytest.fixture
+def run() -> Run:
+    assert main(["train", *SMALL, "trainer.epochs=2", "run.name=one"]) == 0
+    return Run(Path("runs/one").resolve())
+
+
+def test_a_finished_run_is_not_trained_again(run, capsys):
+    before = run.metrics.read_bytes()
+    assert main(["resume=one"]) == 2
+    assert "give more epochs" in capsys.readouterr().err
+    assert run.metrics.read_bytes() == before
+
+
+def test_a_report_that_was_never_written_is_made_up_for(run):
+    made = (run.report / "report.json").read_text()
+    shutil.rmtree(run.report)
+    assert main(["resume=one"]) == 0
+    metrics = json.loads((run.report / "report.json").read_text())["metrics"]
+    assert metrics == json.loads(made)["metrics"]
+
+
+def test_a_longer_run_keeps_the_record_of_the_first_part(run):
+    assert main(["resume=one", "trainer.epochs=3"]) == 0
+    lines = run.config.read_text().splitlines()
+    assert lines[: len(SMALL)] == [f"# override: {line}" for line in SMALL]
+    assert "# resumed at step 6" in lines
+    assert "# override: trainer.epochs=3" in lines
+    assert "  epochs: 3" in lines
+    environment = json.loads(run.environment.read_text())
+    assert [part["step"] for part in environment["resumed"]] == [6]
+    assert (run.folder / "report-1" / "report.json").is_file()
+    assert [json.loads(line)["step"] for line in run.metrics.read_text().splitlines()] == [3, 6, 9]
+
+
+def test_a_used_up_time_limit_is_refused(capsys):
+    assert main(["train", *SMALL, "run.name=timed", "trainer.max_time=0.01s"]) == 0
+    assert "trainer.max_time=null" in capsys.readouterr().out
+    assert main(["resume=timed"]) == 2
+    assert "is used up" in capsys.readouterr().err
+    assert main(["resume=timed", "trainer.max_time=null", "trainer.epochs=41"]) == 0
+
+
+def test_an_earlier_checkpoint_is_no_place_to_go_on_from(run, capsys):
+    last = run.pointer("last")
+    earlier = last.with_name("step-00000003.ckpt")
+    shutil.copy(last, earlier)
+    assert main([f"resume={earlier}", "trainer.epochs=9"]) == 2
+    assert "has gone on to step-00000006" in capsys.readouterr().err
