@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -90,7 +90,7 @@ def claimed(folder: Path, is_new: bool) -> Iterator[None]:
 
     Raises UserError where it cannot be made, or where another process is at work in it.
     """
-    made = not folder.exists()
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=not (is_new and made))
         lock = (folder / LOCK).open("a+")
@@ -105,7 +105,14 @@ def claimed(folder: Path, is_new: bool) -> Iterator[None]:
         finally:
             if made and [path.name for path in folder.iterdir()] == [LOCK]:
                 (folder / LOCK).unlink()
-                folder.rmdir()
+                _remove_empty(made)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove `folders`, the inner ones first, up to one that others use by now."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _lock(file: IO[str], folder: Path) -> None:

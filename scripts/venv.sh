@@ -68,14 +68,19 @@ find_python() {
     if [[ -n "$old" ]]; then
         fail "$("$old" --version 2>&1) is too old; install Python 3.11 or newer, or name one: PYTHON=/path/to/python3.12"
     fi
+    if [[ -n "${PYTHON:-}" ]]; then
+        fail "PYTHON=$PYTHON cannot be run; name Python 3.11 or newer, or leave it out"
+    fi
     fail "Python is missing; install Python 3.11 or newer, or name one: PYTHON=/path/to/python3.12"
 }
 
 install_package() {
     local extra="$1" output
     printf 'Installing PyTorch and the rest into %s (the first time: about 3 minutes, up to 6 GB) ...\n' "$venv" >&2
-    # The build backend first and no isolated build, so that its version is a tested one, too.
-    output="$(pip_install hatchling 2>&1)" || explain "$output"
+    # What builds packages comes first, and no build is isolated, so that its versions are tested
+    # ones, too: hatchling for this package, setuptools (which Python 3.12 no longer puts into a
+    # venv) for antlr4-python3-runtime, which Hydra needs and which comes as source only.
+    output="$(pip_install hatchling setuptools 2>&1)" || explain "$output"
     output="$(pip_install --no-build-isolation --editable ".${extra:+[$extra]}" 2>&1)" || explain "$output"
 }
 

@@ -22,7 +22,8 @@ STRAY = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep matplotlib's font cache, which takes long to build, outside the tests' own homes."""
-    os.environ["MPLCONFIGDIR"] = str(config.cache.mkdir("matplotlib"))  # type: ignore[union-attr]
+    if hasattr(config, "cache"):
+        os.environ["MPLCONFIGDIR"] = str(config.cache.mkdir("matplotlib"))
 
 
 @pytest.fixture(autouse=True)

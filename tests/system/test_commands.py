@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 
 Command = Callable[..., Any]
 FIGURES = ("augmentation", "confusion", "curves", "feature_maps", "filters", "gradcam", "mistakes")
@@ -35,14 +36,18 @@ def lines(run: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in line.items() if key != "time"} for line in read]
 
 
-def weights(run: Path, which: str) -> dict[str, torch.Tensor]:
-    name = json.loads((run / "checkpoints" / f"{which}.json").read_text())["checkpoint"]
-    loaded = torch.load(run / "checkpoints" / name, weights_only=True)
-    return dict(loaded["model"])
+def file_of(run: Path, which: str) -> Path:
+    """The checkpoint that best.json or last.json names."""
+    pointer = json.loads((run / "checkpoints" / f"{which}.json").read_text())
+    return run / "checkpoints" / str(pointer["checkpoint"])
+
+
+def saved(run: Path, which: str) -> dict[str, Any]:
+    return dict(torch.load(file_of(run, which), weights_only=True))
 
 
 def test_a_run_leaves_what_the_readme_says(tiny_run: Path) -> None:
-    names = {path.name for path in tiny_run.iterdir()}
+    names = {path.name for path in tiny_run.iterdir() if not path.name.startswith(".")}
     events = {name for name in names if name.startswith("events.out.tfevents")}
     assert len(events) == 1
     assert names - events == {
@@ -82,10 +87,10 @@ def test_evaluate_of_another_split_into_a_folder_of_ones_own(
 
 
 def test_a_checkpoint_file_away_from_its_run(tiny_run: Path, command: Command) -> None:
-    name = json.loads((tiny_run / "checkpoints/best.json").read_text())["checkpoint"]
-    for file in (name, str(Path(name).with_suffix(".json"))):
-        shutil.copy(tiny_run / "checkpoints" / file, Path.cwd())
-    done = command("evaluate", f"checkpoint={name}")
+    best = file_of(tiny_run, "best")
+    for file in (best, best.with_suffix(".json")):
+        shutil.copy(file, Path.cwd())
+    done = command("evaluate", f"checkpoint={best.name}")
     assert done.succeeded()
     (folder,) = Path("runs/evaluate").iterdir()
     assert metrics_text(folder / "report.json") == metrics_text(tiny_run / "report/report.json")
@@ -136,10 +141,72 @@ def test_a_stopped_run_resumes_bit_for_bit(
     resumed = command("train", "resume=cut")
     assert resumed.succeeded()
     assert lines(Path("cut")) == lines(Path("whole"))
-    whole, cut = weights(Path("whole"), "last"), weights(Path("cut"), "last")
+    whole, cut = (saved(Path(run), "last")["model"] for run in ("whole", "cut"))
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
     reports = [Path(run) / "report/report.json" for run in ("whole", "cut")]
     assert metrics_text(reports[0]) == metrics_text(reports[1])
+
+
+def test_a_finished_run_goes_on_for_longer(own_run: Path, command: Command) -> None:
+    before, report = lines(own_run), metrics_text(own_run / "report/report.json")
+    done = command(f"resume={file_of(own_run, 'last')}", "trainer.epochs=3")
+    assert done.succeeded()
+
+    after = lines(own_run)
+    assert after[:2] == before
+    assert [line["epoch"] for line in after] == [1, 2, 3]
+    last, end = saved(own_run, "last"), before[-1]["step"] // 2 * 3
+    assert (last["step"], last["total"], after[-1]["step"]) == (end, end, end)
+
+    best = max(after, key=lambda line: (line["val"]["accuracy"], -line["val"]["loss"]))
+    assert (last["best"], last["best_step"]) == (best["val"]["accuracy"], best["step"])
+    assert saved(own_run, "best")["step"] == best["step"]
+    assert set((own_run / "checkpoints").glob("*.ckpt")) == {
+        file_of(own_run, "best"), file_of(own_run, "last"),
+    }  # fmt: skip
+
+    written = (own_run / "config.yaml").read_text()
+    assert yaml.safe_load(written)["trainer"]["epochs"] == 3
+    assert "\n# override: trainer.epochs=3\n" in written
+    assert metrics_text(own_run / "report-1/report.json") == report
+    again = json.loads((own_run / "report/report.json").read_text())
+    assert again["provenance"]["step"] == best["step"]
+
+
+def test_a_run_that_has_gone_on_is_not_taken_back(own_run: Path, command: Command) -> None:
+    """An earlier file is no place to go on from: what came after it would be overwritten."""
+    early = file_of(own_run, "last")
+    kept = {path: path.read_bytes() for path in (early, early.with_suffix(".json"))}
+    assert command("resume=latest", "trainer.epochs=3").succeeded()
+    for path, content in kept.items():
+        path.write_bytes(content)
+    before = {path: path.read_bytes() for path in own_run.rglob("*") if path.is_file()}
+    done = command(f"resume={early}", "trainer.epochs=4")
+    assert (done.code, done.out) == (2, "")
+    assert file_of(own_run, "last").stem in done.err
+    assert {path: path.read_bytes() for path in own_run.rglob("*") if path.is_file()} == before
+
+
+def test_of_two_runs_of_one_name_one_is_refused(tiny: tuple[str, ...]) -> None:
+    program = Path(sys.executable).with_name("cnn-train")
+    twins = [
+        subprocess.Popen(
+            [program, *tiny, "trainer.epochs=1", "run.name=twin"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [twin.communicate()[1] for twin in twins]
+    codes = [twin.returncode for twin in twins]
+    assert sorted(codes) == [0, 2], said
+    refused = said[codes.index(2)]
+    assert (said[codes.index(0)], len(refused.splitlines())) == ("", 1)
+    assert str(Path("runs/twin")) in refused
+    assert list(Path("runs").iterdir()) == [Path("runs/twin")]
+    assert [line["epoch"] for line in lines(Path("runs/twin"))] == [1]
+    assert Path("runs/twin/report/report.json").is_file()
 
 
 def test_a_sweep_makes_a_folder_for_each_job(command: Command, tiny: tuple[str, ...]) -> None:

@@ -89,7 +89,8 @@ def test_quickstart_sets_up_once_and_passes_its_arguments_on(clone: Clone, tmp_p
     assert "about 3 minutes" in first.stderr
     installs = clone.pips()
     assert all("<--constraint> <scripts/constraints.txt>" in line for line in installs)
-    assert installs[-1].endswith("<--editable> <.>")
+    assert installs[0].endswith(" <hatchling> <setuptools>")  # what the next one builds with
+    assert installs[-1].endswith("<--no-build-isolation> <--editable> <.>")
 
     second = clone.run("quickstart", "model=resnet")
     assert (second.stdout.splitlines()[0], second.stderr) == ("<model=resnet>", "")
@@ -169,6 +170,13 @@ def test_python_can_be_named(clone: Clone) -> None:
     clone.python("my python")
     assert clone.run("quickstart", PYTHON=str(clone.bin / "my python")).returncode == 0
     assert "\nmy python <-m> <venv>" in clone.calls.read_text()
+
+
+def test_a_named_python_that_cannot_be_run(clone: Clone) -> None:
+    clone.python("python3")
+    assert "PYTHON=python3.12 cannot be run" in problem(
+        clone.run("quickstart", PYTHON="python3.12")
+    )
 
 
 @pytest.mark.parametrize(
