@@ -70,11 +70,13 @@ class Request:
     """`show` is --cfg, --info and --hydra-help, `complete` for the shell: nothing is run"""
     multirun: bool = False
     config_dir: str | None = None
+    typed: list[str] = field(default_factory=list, compare=False)
+    """the whole line, as it was typed"""
 
 
 def parse(argv: Sequence[str]) -> Request:
     """The request in `argv` (without the program's name). Raises UserError with every problem."""
-    request, problems = Request(), list[str]()
+    request, problems = Request(typed=list(argv)), list[str]()
     words = _take_flags(list(argv), request, problems)
     if request.action == "version":
         return request
@@ -188,7 +190,20 @@ def _take_command(words: list[str], request: Request, problems: list[str]) -> No
             f" (settings are written key=value, without spaces){hint}"
         )
         return
-    problems.extend(f"{word}: settings are written key=value, without spaces" for word in bare)
+    problems.extend(_explain_word(word, request.command) for word in bare)
+
+
+def _explain_word(word: str, command: str) -> str:
+    """A word that is no setting, after the command."""
+    if word in COMMANDS:
+        return f"{word}: settings are written key=value, and {command} is the command already"
+    near, key = closest(word, COMMANDS), ""
+    if command == "predict":
+        key = "images"
+    elif command != "train" and Path(word).exists():
+        key = "checkpoint"
+    hint = f" (did you mean {key}={word}?)" if key else near
+    return f"{word}: settings are written key=value, without spaces{hint}"
 
 
 def is_path_key(key: str) -> bool:

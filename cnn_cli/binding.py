@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from cnn_cli import checking
@@ -29,9 +30,16 @@ def require_kind(key: str, target: Any, trust: Sequence[str], right: bool, wante
         raise UserError(f"{key}._target_={name}: is not {wanted}")
 
 
-def bind(key: str, target: Any, node: Node, supplied: Mapping[str, Any]) -> "partial[Any]":
+def bind(
+    key: str,
+    target: Any,
+    node: Node,
+    supplied: Mapping[str, Any],
+    kinds: Mapping[str, Any] = MappingProxyType({}),
+) -> "partial[Any]":
     """`target` with the arguments of `node` and those `supplied` that it has parameters for.
 
+    `kinds` are annotations that count before the target's own.
     Raises UserError with every argument that is unknown, missing, or of the wrong type or range.
     """
     parameters = inspect.signature(target).parameters
@@ -55,7 +63,7 @@ def bind(key: str, target: Any, node: Node, supplied: Mapping[str, Any]) -> "par
         for name in own
         if name not in given and parameters[name].default is inspect.Parameter.empty
     ]
-    kinds = checking.hints(target)
+    kinds = {**checking.hints(target), **kinds}
     arguments = {
         name: checking.conform(f"{key}.{name}", value, kinds.get(name, Any), problems)
         for name, value in given.items()
@@ -73,7 +81,7 @@ def construct(key: str, make: "partial[Any]", kind: type) -> Any:
     """
     try:
         made = make()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         message = " ".join(str(error).split())
         name = message.partition(":")[0]
         raise UserError(

@@ -19,7 +19,9 @@ from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.errors import UserError, closest
 from cnn_cli.limits import Count, Positive
 from cnn_cli.models.classifier import Classifier, Normalize
+from cnn_cli.models.trial import CLASSES, check_output, check_training
 from cnn_cli.optim.groups import parameter_groups
+from cnn_cli.optim.ranges import argument_kinds
 from cnn_cli.optim.schedules import Schedule
 from cnn_cli.rng import seed_layers
 from cnn_cli.targets import locate
@@ -130,16 +132,16 @@ def optimizer(node: Node, model: nn.Module, trust: Trust) -> Optimizer:
     """Of `model`'s parameters, norms and biases without decay; fused where that can be."""
     target = locate("optimizer._target_", node.get("_target_"), "optimizer", trust)
     require_kind("optimizer", target, trust, returns(target, Optimizer), "a torch Optimizer")
-    groups = parameter_groups(model, 0.0)
-    if "weight_decay" in node:
-        groups = parameter_groups(model, float(node["weight_decay"]))
-    else:
+    supplied: dict[str, Any] = {"params": ()}
+    chosen = {"fused", "foreach", "differentiable"} & node.keys()
+    if not chosen and next(model.parameters()).device.type in ("cpu", "cuda"):
+        supplied["fused"] = True  # one kernel for all: 5 times faster
+    make = bind("optimizer", target, node, supplied, argument_kinds(target))
+    decay = make.keywords.get("weight_decay")
+    groups = parameter_groups(model, decay or 0.0)
+    if decay is None:
         groups = [{"params": group["params"]} for group in groups]
-    place = next(model.parameters()).device.type
-    supplied = {"params": groups}
-    if "fused" not in node and place in ("cpu", "cuda"):
-        supplied["fused"] = True  # type: ignore[assignment]  # one kernel for all: 5 times faster
-    made: Optimizer = construct("optimizer", bind("optimizer", target, node, supplied), Optimizer)
+    made: Optimizer = construct("optimizer", partial(make, params=groups), Optimizer)
     return made
 
 
@@ -195,7 +197,7 @@ def check_components(values: Mapping[str, Any], trust: Trust) -> list[str]:
     checks: dict[str, Callable[[Any], Any]] = {
         "device": _check_device,
         "dataset": lambda node: form and dataset_maker(node, form, 0, trust),
-        "model": lambda node: _check_model(node, form, trust),
+        "model": lambda node: _check_model(node, form, values.get("trainer"), trust),
         "augmentation": lambda node: _check_window(
             augmentation(node, 0, trust), form if "model" in values else None
         ),
@@ -224,27 +226,18 @@ def _check_device(node: Node) -> None:
         devices.chosen_name(config)
 
 
-CLASSES = 10
-"""Stands for the number of classes, which only the data knows."""
-
-
-def _check_model(node: Node, form: Preprocessing | None, trust: Trust) -> None:
+def _check_model(node: Node, form: Preprocessing | None, trainer: Any, trust: Trust) -> None:
     if form is None:
         return
     plain = dataclasses.replace(form, mean=None, std=None)
-    size = f"{form.channels}x{form.size}x{form.size}"
     with torch.device("meta"):
-        network = model(node, plain, CLASSES, 0, trust).eval()
-        try:
-            logits = network(torch.empty(2, form.channels, form.size, form.size))
-        except NotImplementedError:  # an operation that needs real numbers
-            return
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"model: does not take pictures of {size}: {reason}") from error
-    if not isinstance(logits, torch.Tensor) or logits.shape != (2, CLASSES):
-        shape = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise UserError(f"model: gives {shape} for 2 pictures and {CLASSES} classes, not [2, 10]")
+        network = model(node, plain, CLASSES, 0, trust)
+        check_output(network, form.channels, form.size)
+        given = trainer if isinstance(trainer, Mapping) else {}
+        batch_size, parts = given.get("batch_size"), given.get("accumulate")
+        right = [type(n) is int and n > 0 for n in (batch_size, parts)]
+        if isinstance(batch_size, int) and isinstance(parts, int) and all(right):
+            check_training(network, form.channels, form.size, batch_size, parts)
 
 
 def _check_window(ops: Augmentation, form: Preprocessing | None) -> None:

@@ -104,18 +104,26 @@ def _complete(request: Request) -> int:
 @contextlib.contextmanager
 def _arguments(words: Sequence[str]) -> Iterator[None]:
     """argv and the environment as hydra.main reads them: flags first, errors as exceptions."""
-    before = sys.argv
-    sys.argv = [before[0], *words]
     full = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        yield
+        with _argv(words):
+            yield
     finally:
-        sys.argv = before
         if full is None:
             del os.environ["HYDRA_FULL_ERROR"]
         else:
             os.environ["HYDRA_FULL_ERROR"] = full
+
+
+@contextlib.contextmanager
+def _argv(words: Sequence[str]) -> Iterator[None]:
+    before = sys.argv
+    sys.argv = [before[0], *words]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 def run_job(request: Request, cfg: "DictConfig") -> int:
@@ -136,7 +144,8 @@ def run_job(request: Request, cfg: "DictConfig") -> int:
     given = list(state.overrides.task) if sweep else request.given
     try:
         command = import_module(f"cnn_cli.commands.{request.command}")
-        code: int = command.run(parse(request.command, cfg), given, folder)
+        with _argv(request.typed):  # for the record of the run: what a person typed
+            code: int = command.run(parse(request.command, cfg), given, folder)
     except UserError as error:
         code = _wrong(error)
     except TrainingError as error:

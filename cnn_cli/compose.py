@@ -22,11 +22,11 @@ from cnn_cli import recorded
 from cnn_cli.arguments import Request
 from cnn_cli.config import parse
 from cnn_cli.errors import UserError
-from cnn_cli.explain import FAILURES, explain, not_understood, reason
+from cnn_cli.explain import FAILURES, explain, not_understood, reason, single_options
 from cnn_cli.guard import check_hydra, check_searchpath
 from cnn_cli.paths import config_dir
 from cnn_cli.resolving import plain
-from cnn_cli.run import check_writable
+from cnn_cli.run import check_writable, run_folder
 from cnn_cli.targets import check_targets, check_trust
 
 VERSION_BASE = "1.3"
@@ -91,6 +91,7 @@ def prepare(request: Request) -> Prepared:
     problems: list[str] = []
     loader = make_loader(request.config_dir)
     parsed = _parsed(request.overrides, loader, problems)
+    parsed = single_options(parsed, _own(request.command), loader, problems)
     trust = _trust(parsed, problems)
     if problems:  # a wrong trust is told once
         parsed = [override for override in parsed if override.key_or_group != "trust" or trust]
@@ -123,6 +124,11 @@ def make_loader(extra: str | None) -> ConfigLoaderImpl:
         where = f"file://{Path(extra).resolve()}"
         path.prepend("command-line", where, SearchPathQuery(provider="schema", path=None))
     return ConfigLoaderImpl(path)
+
+
+def _own(command: str) -> Any:
+    """The command's own YAML, with nothing composed."""
+    return OmegaConf.load(config_dir() / f"{command}.yaml")
 
 
 def _parsed(
@@ -159,13 +165,13 @@ def _on_record(
     """The composer with a run's recorded choices under it, and the overrides that may stay."""
     lines = [str(override.input_line) for override in parsed]
     composer = Composer(loader, request.command)
-    primary = OmegaConf.load(config_dir() / f"{request.command}.yaml")
+    early = _own(request.command)
     key = "resume" if request.command == "train" else "checkpoint"
-    ref = _early(key, primary, parsed, problems)
+    ref = _early(key, early, parsed, problems)
     if ref is None and key == "checkpoint":
         problems = problems or [f"{key}=null: name one: latest, a run's folder or name, or a file"]
         raise UserError(*problems)
-    root = _early("run.root", primary, parsed, problems if ref else [])
+    root = _early("run.root", early, parsed, problems if ref else [])
     if ref is None or root is None:
         return composer, lines
     try:
@@ -183,13 +189,13 @@ def _on_record(
     return replace(composer, config_name=recorded.RESUMED, record=values), kept
 
 
-def _early(key: str, primary: Any, parsed: Sequence[Override], problems: list[str]) -> str | None:
+def _early(key: str, early: Any, parsed: Sequence[Override], problems: list[str]) -> str | None:
     """The value of `key`, which has to be known before the config is composed."""
     given = [override for override in parsed if override.key_or_group == key]
     if any(override.is_sweep_override() for override in given):
         problems.append(f"{key}: takes one value, not a sweep; run the command once for each")
         return None
-    value = given[-1].value() if given else OmegaConf.select(primary, key)
+    value = given[-1].value() if given else OmegaConf.select(early, key)
     try:
         resolved = OmegaConf.create({"value": value}).value
     except FAILURES as error:
@@ -246,22 +252,35 @@ def _check(
         parse(request.command, cfg)
     except UserError as error:
         problems += error.problems
-    problems += _check_writable(values)
+    problems += _check_writable(values, request.command, composer.record)
     return problems + (_check_components(values, unresolved, trust) if build else [])
 
 
-def _check_writable(values: Mapping[str, Any]) -> list[str]:
-    """Places that cannot be written: known before the work, not after it."""
-    problems: list[str] = []
-    run = values.get("run")
-    root = run.get("root") if isinstance(run, Mapping) else None
-    for key, place in (("run.root", root), ("output", values.get("output"))):
-        try:
-            if isinstance(place, str):
-                check_writable(Path(place), key)
-        except UserError as error:
-            problems += error.problems
-    return problems
+def _check_writable(
+    values: Mapping[str, Any], command: str, record: Mapping[str, Any] | None
+) -> list[str]:
+    """Places that cannot be written, or are in use: known before the work, not after it."""
+    run, output = values.get("run"), values.get("output")
+    root, directory, name = (
+        run.get(key) if isinstance(run, Mapping) else None for key in ("root", "dir", "name")
+    )
+    try:
+        if isinstance(output, str):
+            _check_output(Path(output))
+        if command == "train" and record is None and isinstance(root, str):
+            if isinstance(directory or name, str):
+                run_folder(Path(root), directory, name, "")
+            else:
+                check_writable(Path(root), "run.root")
+    except UserError as error:
+        return list(error.problems)
+    return []
+
+
+def _check_output(folder: Path) -> None:
+    check_writable(folder, "output")
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"output={folder}: is there already and not empty; choose another folder")
 
 
 def _check_components(

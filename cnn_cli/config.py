@@ -17,6 +17,7 @@ from cnn_cli.limits import (
     Positive,
     ProperFraction,
     Range,
+    RunName,
 )
 from cnn_cli.resolving import leaves, plain
 
@@ -74,7 +75,8 @@ class TrainerConfig:
     batch_size: Count
     """pictures a step, in all"""
     accumulate: Count
-    """parts that a batch is computed in, to save memory; the step is the same"""
+    """parts that a batch is computed in, to save memory; the step is the same only without batch
+    norm, which takes each part by itself"""
     clip_norm: Positive | None
     """largest norm of the whole gradient; null = no clipping"""
     ema_decay: Annotated[float, Range(0, 1, open_low=True, open_high=True)] | None
@@ -122,7 +124,7 @@ class RunConfig:
     """folder that holds the run folders"""
     dir: str | None
     """this very folder for the run"""
-    name: str | None
+    name: RunName | None
     """the run's folder under root; null = time, data set, model and four letters"""
 
 
@@ -153,7 +155,8 @@ class EvaluateConfig:
     dataset: Node
     device: DeviceConfig
     split: Literal["train", "val", "test"]
-    batch_size: Count
+    batch_size: Count | None
+    """null = as in training"""
     class_map: Mapping[str, str] | None
     """names of the data's classes -> names of the model's, where they differ"""
     require: Mapping[str, float | None]
@@ -173,7 +176,8 @@ class VisualizeConfig:
     """figure name -> its node with `_target_` and options"""
     device: DeviceConfig
     split: Literal["train", "val", "test"]
-    batch_size: Count
+    batch_size: Count | None
+    class_map: Mapping[str, str] | None
     dpi: Annotated[int, Range(50, 600)]
     seed: NonNegativeInt
     run: RunsConfig

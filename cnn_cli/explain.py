@@ -41,6 +41,24 @@ def not_understood(override: str) -> str:
     )
 
 
+def single_options(
+    parsed: Sequence[Override], primary: DictConfig, loader: ConfigLoaderImpl, problems: list[str]
+) -> list[Override]:
+    """`parsed` without lists of options for a group that takes one, which Hydra would mix."""
+    entries = [entry for entry in primary.defaults if isinstance(entry, DictConfig)]
+    one = {group for entry in entries for group, option in entry.items() if isinstance(option, str)}
+    kept: list[Override] = []
+    for override in parsed:
+        group, value = override.key_or_group, override.value()
+        options = loader.get_group_options(group) if group in one else []
+        if isinstance(value, list) and options and {*map(str, value)} <= {*options}:
+            there = ", ".join(options)
+            problems.append(f"{override.input_line}: {group} takes one option; there are {there}")
+        else:
+            kept.append(override)
+    return kept
+
+
 def explain(override: Override, error: Exception, cfg: DictConfig, loader: ConfigLoaderImpl) -> str:
     """Why `override` does not compose on top of `cfg`, which does without it."""
     line, key = str(override.input_line), override.key_or_group
@@ -54,7 +72,12 @@ def explain(override: Override, error: Exception, cfg: DictConfig, loader: Confi
         return _explain_choice(override, error, cfg, loader)
     if override.is_add() and OmegaConf.select(cfg, key, throw_on_missing=False) is not None:
         return f"{line}: {key} is there already; leave out the +"
-    return _explain_key(key, cfg, groups) or f"{line}: {reason(error)}"
+    return _explain_key(key, cfg, own_groups(cfg)) or f"{line}: {reason(error)}"
+
+
+def own_groups(cfg: DictConfig) -> list[str]:
+    """The groups that the command of `cfg` takes an option of."""
+    return sorted(name for name in cfg.hydra.runtime.choices if "/" not in name)
 
 
 def _explain_choice(
@@ -69,7 +92,7 @@ def _explain_choice(
             return f"{group}={choice}: no such {group}{closest(str(choice), options)}{there}"
     choices = cfg.hydra.runtime.choices
     if group not in choices:
-        known = ", ".join(sorted(name for name in choices if "/" not in name))
+        known = ", ".join(own_groups(cfg))
         return f"{override.input_line}: this command takes no {group}; it takes {known}"
     return f"{override.input_line}: {reason(error)}"
 

@@ -1,4 +1,4 @@
-"""The help pages, drawn from the configs folder: every key with its default and its comment.
+"""The help pages, drawn from the configs folders: every key with its default and its comment.
 
 The files are read as text, line by line (keys by indentation, `key: value  # comment`), so that a
 page is there at once, without Hydra, YAML or torch.
@@ -6,75 +6,15 @@ page is there at once, without Hydra, YAML or torch.
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from cnn_cli.arguments import COMMANDS
 from cnn_cli.errors import UserError, closest
+from cnn_cli.pages import COLUMN, EXIT_CODES, FLAGS, MORE, WIDTH, examples, filled, table
 from cnn_cli.paths import config_dir
-
-WIDTH = 80
-COLUMN = 34
-"""Where explanations begin beside a key and its default."""
-
-EXAMPLES = {
-    "": (
-        ("cnn-train", "digits and a small CNN, in seconds"),
-        ("cnn-train dataset=cifar10 model=resnet", "CIFAR-10 and a ResNet-20"),
-        ("cnn-train evaluate", "the report on the newest run"),
-        ("cnn-train visualize figure=gradcam", "where the network looks"),
-        ("cnn-train predict images=photos/", "classify a folder of pictures"),
-    ),
-    "train": (
-        ("cnn-train dataset=cifar10 model=resnet", "a good recipe"),
-        ("cnn-train dataset=image_folder dataset.root=~/photos", "your own pictures"),
-        ("cnn-train model.channels=[16,32] optimizer.lr=0.05", "other settings"),
-        ("cnn-train resume=latest trainer.epochs=60", "go on, for longer"),
-        ("cnn-train -m seed=0,1,2", "three runs in turn"),
-        ("cnn-train experiment=smoke", "a recipe and its claim"),
-    ),
-    "evaluate": (
-        ("cnn-train evaluate", "the newest run"),
-        ("cnn-train evaluate split=val", "another part of it"),
-        ("cnn-train evaluate dataset.root=/elsewhere", "the data has moved"),
-        ("cnn-train evaluate dataset=image_folder dataset.root=new", "other data"),
-        ("cnn-train evaluate require.accuracy=0.9", "exit code 3 if not"),
-    ),
-    "visualize": (
-        ("cnn-train visualize", "the usual figures"),
-        ("cnn-train visualize figure=[gradcam,mistakes]", "these two"),
-        ("cnn-train visualize checkpoint=myrun dpi=300", "for print"),
-    ),
-    "predict": (
-        ("cnn-train predict images=photo.jpg", "one picture"),
-        ("cnn-train predict images=photos/ top_k=3", "a folder, searched through"),
-        ("cnn-train predict images='scans/*.png'", "a pattern, in quotes"),
-    ),
-}
-FLAGS = (
-    ("-m, --multirun", "run every combination of values: seed=0,1,2"),
-    ("--cfg job", "print the composed config and run nothing"),
-    ("--info [defaults|...]", "print how the config is put together"),
-    ("--config-dir DIR", "a folder with YAML files of your own, laid out as configs/"),
-    ("-h, --help [TOPIC]", "this page, or a group, an option, a section, a key"),
-    ("--version", "print the version"),
-)
-MORE = (
-    ("cnn-train train --help", "the settings of a command"),
-    ("cnn-train --help model", "the options of a group and their settings"),
-    ("cnn-train --help dataset=cifar10", "one option"),
-    ("cnn-train --help trainer", "a section of the settings"),
-)
-EXIT_CODES = (
-    ("0", "done"),
-    ("1", "the work failed"),
-    ("2", "the request was wrong; nothing was started"),
-    ("3", "a threshold of require.* was missed"),
-    ("130, 143", "interrupted (Ctrl-C, SIGTERM); the state is saved"),
-    ("75", "preempted (SIGUSR1, SIGUSR2); the state is saved"),
-)
 
 
 @dataclass(frozen=True)
@@ -96,58 +36,59 @@ class Source:
     entries: tuple[Entry, ...]
 
 
-def page(command: str, topics: Sequence[str]) -> str:
-    """The page of a command ("" for the overview), or of the topics asked for. Raises UserError."""
+def page(command: str, topics: Sequence[str], extra: Path | None = None) -> str:
+    """The page of a command ("" for the overview), or of the topics asked for.
+
+    `extra` is a folder of the user's own configs, searched first. Raises UserError.
+    """
+    if extra is not None and not extra.is_dir():
+        raise UserError(f"--config-dir={extra}: no such folder")
     if topics:
-        return "\n\n".join(_topic(command or "train", topic) for topic in topics)
-    return _command(command) if command else _overview()
+        return "\n\n".join(_topic(command or "train", topic, extra) for topic in topics)
+    return _command(command, extra) if command else _overview(extra)
 
 
-def emphasised(text: str) -> str:
-    """`text` with its headings in bold, for a terminal."""
-    return re.sub(r"(?m)^(\S.*)$", "\033[1m\\1\033[0m", text)
-
-
-def _overview() -> str:
-    commands = [(name, _title(read(f"{name}.yaml"))) for name in COMMANDS]
+def _overview(extra: Path | None) -> str:
+    commands = [(name, _title(read(f"{name}.yaml", extra))) for name in COMMANDS]
+    choices = [(group, ", ".join(options(group, extra))) for group in groups(extra)]
     blocks = [
         "cnn-train: train, evaluate and picture image classifiers",
         "Usage\n  cnn-train [COMMAND] [group=option ...] [key=value ...] [FLAGS]",
-        "Commands\n" + _table(commands, 12),
-        "Groups\n" + _table([(group, ", ".join(options(group))) for group in groups()], 15),
-        "Examples\n" + _examples(""),
-        "Flags\n" + _table(FLAGS, 24),
-        "Exit codes\n" + _table(EXIT_CODES, 12),
-        "More\n" + _table(MORE, 35),
+        "Commands\n" + table(commands, 12),
+        "Groups\n" + table(choices, 15),
+        "Examples\n" + examples(""),
+        "Flags\n" + table(FLAGS, 24),
+        "Exit codes\n" + table(EXIT_CODES, 12),
+        "More\n" + table(MORE, 35),
     ]
     return "\n\n".join(blocks)
 
 
-def _command(command: str) -> str:
-    source = read(f"{command}.yaml")
+def _command(command: str, extra: Path | None) -> str:
+    source = read(f"{command}.yaml", extra)
     name = "[train]" if command == "train" else command
     blocks = [
         f"cnn-train {command}: {_title(source)}",
         f"Usage\n  cnn-train {name} [group=option ...] [key=value ...] [FLAGS]",
-        "Examples\n" + _examples(command),
+        "Examples\n" + examples(command),
         "Groups (* is the default; cnn-train --help GROUP has the settings of options)",
     ]
-    blocks += [_group(group, chosen) for group, chosen in source.defaults.items()]
+    blocks += [_choices(group, chosen, extra) for group, chosen in source.defaults.items()]
     blocks.append("Settings, with their defaults")
     blocks += ["\n".join(part) for part in _sections(source.entries)]
-    blocks += ["Flags\n" + _table(FLAGS, 24), "Exit codes\n" + _table(EXIT_CODES, 12)]
+    blocks += ["Flags\n" + table(FLAGS, 24), "Exit codes\n" + table(EXIT_CODES, 12)]
     return "\n\n".join(blocks)
 
 
-def _group(group: str, chosen: str) -> str:
+def _choices(group: str, chosen: str, extra: Path | None) -> str:
     marked = re.findall(r"[\w.-]+", chosen)
     rows = [
-        (f"{'*' if name in marked else ' '} {name}", _title(read(f"{group}/{name}.yaml")))
-        for name in options(group)
+        (f"{'*' if name in marked else ' '} {name}", _title(read(f"{group}/{name}.yaml", extra)))
+        for name in options(group, extra)
     ]
     if "as_trained" in marked:
         rows.insert(0, ("* as_trained", "What the run was trained with."))
-    return f"  {group}=\n" + _table(rows, 20, indent=4)
+    return f"  {group}=\n" + table(rows, 20, indent=4)
 
 
 def _sections(entries: Sequence[Entry]) -> Iterator[list[str]]:
@@ -163,117 +104,138 @@ def _sections(entries: Sequence[Entry]) -> Iterator[list[str]]:
         ]
 
 
-def _topic(command: str, topic: str) -> str:
-    """A group, `group=option`, a section or a key."""
-    group, equals, option = topic.partition("=")
-    source = read(f"{command}.yaml")
-    if group in groups():
-        if equals and option not in options(group):
-            names = options(group)
-            raise UserError(
-                f"{topic}: no such {group}{closest(option, names)}; there are {', '.join(names)}"
-            )
-        names = [option] if equals else options(group)
-        return "\n\n".join(_option(group, name) for name in names)
-    found = [e for e in source.entries if e.key == group or e.key.startswith(f"{group}.")]
-    if not found:
-        known = [*groups(), *COMMANDS, *(entry.key for entry in source.entries)]
-        raise UserError(f"--help {topic}: no such topic{closest(topic, known)}")
-    return "\n".join(_row(entry) for entry in found if not entry.is_section)
+def _topic(command: str, topic: str, extra: Path | None) -> str:
+    """A group, `group=option`, a section or a key; what follows a key's `=` plays no part."""
+    name, _, chosen = topic.lstrip("+~").partition("=")
+    if name not in groups(extra):
+        return _key(command, name, extra)
+    there, wanted = options(name, extra), re.findall(r"[\w.-]+", chosen)
+    for option in wanted:
+        if option not in there:
+            near = closest(option, there)
+            raise UserError(f"{topic}: no such {name}{near}; there are {', '.join(there)}")
+    shown = wanted or there
+    return "\n\n".join(_option(name, option, extra, shown) for option in shown)
 
 
-def _option(group: str, name: str) -> str:
-    source = read(f"{group}/{name}.yaml")
-    lines = [f"{group}={name}", *(_filled("  ", line, 2) for line in source.header)]
-    entries = {entry.key: entry for base in source.defaults for entry in _base(group, base)}
-    entries |= {entry.key: entry for entry in source.entries}
-    prefix = {"experiment": "", "figure": f"figure.{name}."}.get(group, f"{group}.")
+def _option(group: str, name: str, extra: Path | None, beside: Sequence[str]) -> str:
+    """The page of an option: all its settings, or its own where its base is shown `beside` it."""
+    source = read(f"{group}/{name}.yaml", extra)
+    lines = [f"{group}={name}", *(filled("  ", line, 2) for line in source.header)]
     if group == "experiment":
         chosen = {key.split("/")[-1]: value for key, value in source.defaults.items()}
         lines += [f"  {key}={value}" for key, value in chosen.items()]
-    shown = [e for e in entries.values() if not e.is_section and not e.key.endswith("_target_")]
-    rows = [_row(Entry(prefix + e.key, e.default, e.comment, False)) for e in shown]
+    bases = [f"{group}={base}" for base in _bases(group, source) if base in beside]
+    settings = _settings(group, name, extra)
+    keys = [entry.key for entry in source.entries] if bases else list(settings)
+    rows = [_row(entry) for entry in _visible(group, name, [settings[key] for key in keys])]
+    if bases:
+        lines.append(f"  As {' and '.join(bases)}{', with' if rows else ''}")
     return "\n".join([*lines, *([""] if rows else []), *rows])
 
 
-def _base(group: str, name: str) -> tuple[Entry, ...]:
-    """Keys that an option takes from another one of its group."""
-    return read(f"{group}/{name}.yaml").entries if name in options(group) else ()
+def _bases(group: str, source: Source) -> list[str]:
+    """The options of the group that an option builds on."""
+    return [base.removeprefix(f"{group}/") for base, value in source.defaults.items() if not value]
+
+
+def _settings(
+    group: str, name: str, extra: Path | None, below: tuple[str, ...] = ()
+) -> dict[str, Entry]:
+    """Keys of an option and of the options it builds on, whose comments it may leave as they are.
+
+    `below` are the options that are being read, so that a circle ends.
+    """
+    source, found = read(f"{group}/{name}.yaml", extra), dict[str, Entry]()
+    for base in _bases(group, source):
+        if base in options(group, extra) and base not in (*below, name):
+            found |= _settings(group, base, extra, (*below, name))
+    for entry in source.entries:
+        known = found.get(entry.key, entry).comment
+        found[entry.key] = replace(entry, comment=entry.comment or known)
+    return found
+
+
+def _visible(group: str, name: str, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries as they are typed at the prompt, without sections and Hydra's own keys."""
+    prefix = {"experiment": "", "figure": f"figure.{name}."}.get(group, f"{group}.")
+    shown = [e for e in entries if not (e.is_section or e.key.split(".")[-1].startswith("_"))]
+    shown = [e for e in shown if e.comment or e.default != "{}"]  # an empty place, nothing to set
+    return [replace(entry, key=prefix + entry.key) for entry in shown]
+
+
+Place = tuple[str, str]
+"""Where a key stands: ("device=", "cpu"), ("cnn-train ", "evaluate")."""
+
+
+def _key(command: str, key: str, extra: Path | None) -> str:
+    """A section or a key: of the command, else of options, else whatever ends in that word."""
+    here = dict(_places(command, extra))
+    others: dict[Place, list[Entry]] = {}
+    for other in COMMANDS:
+        if other != command:
+            entries = read(f"{other}.yaml", extra).entries
+            others["cnn-train ", other] = [entry for entry in entries if not entry.is_section]
+    inside = rf"{re.escape(key)}(\.|$)"
+    found = _matching(here, inside)
+    found = found or _matching(here, rf".*\.{re.escape(key)}$") | _matching(others, inside)
+    if not found:
+        entries = (entry for there in (here | others).values() for entry in there)
+        known = dict.fromkeys([*groups(extra), *COMMANDS, *(entry.key for entry in entries)])
+        raise UserError(f"--help {key}: no such topic{closest(key, known)}")
+    return "\n\n".join(_merged(found))
+
+
+def _places(command: str, extra: Path | None) -> Iterator[tuple[Place, list[Entry]]]:
+    """The command's own settings, then those of every option."""
+    entries = read(f"{command}.yaml", extra).entries
+    yield ("", ""), [entry for entry in entries if not entry.is_section]
+    for group in groups(extra):
+        for name in options(group, extra) if group != "experiment" else []:
+            settings = _settings(group, name, extra)
+            yield (f"{group}=", name), _visible(group, name, list(settings.values()))
+
+
+def _matching(
+    places: Mapping[Place, Sequence[Entry]], pattern: str
+) -> dict[Place, tuple[Entry, ...]]:
+    found = {
+        place: tuple(entry for entry in entries if re.match(pattern, entry.key))
+        for place, entries in places.items()
+    }
+    return {place: entries for place, entries in found.items() if entries}
+
+
+def _merged(found: Mapping[Place, tuple[Entry, ...]]) -> Iterator[str]:
+    """Rows under the names of the places that share them."""
+    shared: dict[tuple[str, tuple[Entry, ...]], list[str]] = {}
+    for (kind, name), entries in found.items():
+        shared.setdefault((kind, entries), []).append(name)
+    for (kind, entries), names in shared.items():
+        head = textwrap.wrap(kind + ", ".join(names), WIDTH)
+        yield "\n".join([*head, *(_row(entry) for entry in entries)])
 
 
 def _row(entry: Entry) -> str:
-    left = f"  {entry.key}={entry.default}"
+    words = _in_words(entry)
+    left = f"  {entry.key} ({words})" if words else f"  {entry.key}={entry.default}"
     if len(left) > COLUMN - 2:
         rest = textwrap.wrap(entry.comment, WIDTH - COLUMN)
         return "\n".join([left, *(" " * COLUMN + line for line in rest)])
-    return _filled(left, entry.comment, COLUMN)
+    return filled(left, entry.comment, COLUMN)
 
 
-def _filled(left: str, text: str, column: int) -> str:
-    lines = textwrap.wrap(text, WIDTH - column) or [""]
-    return "\n".join(
-        (left.ljust(column) if number == 0 else " " * column) + line
-        for number, line in enumerate(lines)
-    ).rstrip()
-
-
-def _table(rows: Sequence[tuple[str, str]], column: int, indent: int = 2) -> str:
-    return "\n".join(_filled(" " * indent + left, right, column + indent) for left, right in rows)
-
-
-def _examples(command: str) -> str:
-    """Commands with what they do beside them."""
-    column = max(len(left) for left, _ in EXAMPLES[command])
-    return "\n".join(f"  {left.ljust(column)}  # {right}" for left, right in EXAMPLES[command])
+def _in_words(entry: Entry) -> str:
+    """What stands in place of a default that is no value: a demand, or the value of another key."""
+    if entry.default == "???":
+        return "required"
+    found = re.fullmatch(r"\$\{(?:(\w+)\.)?([\w.]+)\}", entry.default)
+    if not found:
+        return ""
+    section, key = found.groups()
+    owner = {None: "the value of", "dataset": "the data set's"}.get(section, f"the {section}'s")
+    return f"{owner} {key}" if section is None or not entry.key.endswith(f".{key}") else owner
 
 
 def _title(source: Source) -> str:
     return source.header[0] if source.header else ""
-
-
-def groups() -> list[str]:
-    """The groups, in the order of train.yaml's defaults list, then the others."""
-    order = [*read("train.yaml").defaults, *read("visualize.yaml").defaults]
-    there = [path.name for path in config_dir().iterdir() if path.is_dir()]
-    return [name for name in dict.fromkeys(order) if name in there]
-
-
-@cache
-def options(group: str) -> list[str]:
-    return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
-
-
-@cache
-def read(name: str) -> Source:
-    """The file of that name in the configs folder."""
-    lines = (config_dir() / Path(name)).read_text(encoding="utf-8").splitlines()
-    header: list[str] = []
-    for line in lines:
-        if not line.startswith("#"):
-            break
-        if not line.startswith("# @package"):
-            header.append(line.removeprefix("#").strip())
-    return Source(tuple(header), dict(_defaults(lines)), tuple(_entries(lines)))
-
-
-def _defaults(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
-    inside = False
-    for line in lines:
-        if re.match(r"\S", line):
-            inside = line.startswith("defaults:")
-        found = re.match(r"\s+- (?:override )?/?(?!hydra)([\w/]+)(?:: *(.*))?$", line)
-        if inside and found and "hydra/" not in line and found[1] != "_self_":
-            yield found[1], (found[2] or "").strip()
-
-
-def _entries(lines: Sequence[str]) -> Iterator[Entry]:
-    """The keys, dotted; Hydra's own section and the defaults list left out."""
-    path: list[str] = []
-    for line in lines:
-        found = re.match(r"( *)([\w.]+):(?: +(.*?))??(?:  +# (.*))?$", line)
-        if not found:
-            continue
-        indent, key, value, comment = found.groups()
-        path = [*path[: len(indent) // 2], key]
-        if path[0] not in ("hydra", "defaults"):
-            yield Entry(".".join(path), value or "", comment or "", not value)

@@ -55,5 +55,15 @@ class Form:
         return self.meaning
 
 
-Duration = Annotated[str, Form(r"\d+(\.\d+)?[smh]", "a time such as 90s, 10m or 1.5h")]
+Duration = Annotated[
+    str, Form(r"(?=.*[1-9])\d+(\.\d+)?[smh]", "a time above 0s, such as 90s, 10m or 1.5h")
+]
 """A length of time with its unit: seconds, minutes or hours."""
+RunName = Annotated[
+    str,
+    Form(
+        r"(?!(latest|sweeps|\.\.?)$)[^/\\\0]+",
+        "a name (no path, which run.dir takes; not latest or sweeps)",
+    ),
+]
+"""A folder's name under run.root; `latest` and `sweeps` have a meaning there."""

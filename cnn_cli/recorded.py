@@ -87,7 +87,7 @@ def _is_override(entry: Any) -> bool:
 def check_resumed(recorded: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
     """A problem for each setting of the resumed run that differs and is not free to."""
     before, now = dict(leaves(recorded)), dict(leaves(values))
-    problems = []
+    problems = _moved(values)
     for key in [*now, *(before.keys() - now.keys())]:
         old, new = before.get(key), now.get(key)
         if old == new or f"{key}.".startswith(tuple(f"{free.rstrip('.')}." for free in FREE)):
@@ -101,6 +101,24 @@ def check_resumed(recorded: Mapping[str, Any], values: Mapping[str, Any]) -> lis
     return problems
 
 
+def _moved(values: Mapping[str, Any]) -> list[str]:
+    """A problem for each setting that would put a resumed run into another folder."""
+    from cnn_cli.run import find_checkpoint, run_of
+
+    run = values.get("run")
+    given = run if isinstance(run, Mapping) else {}
+    moved = [f"run.{key}={show(given[key])}" for key in ("dir", "name") if given.get(key)]
+    if not moved:
+        return []
+    path = find_checkpoint(str(values.get("resume")), Path(str(given.get("root"))), "last")
+    home = run_of(path)
+    return [
+        f"{setting}: a resumed run stays in its own folder, {home.folder if home else path};"
+        " leave this out"
+        for setting in moved
+    ]
+
+
 def refuse_group(override: str, group: str, recorded: Mapping[str, Any]) -> str:
     """Why a resumed run takes no other option of `group`."""
     node = recorded.get(group)
@@ -110,6 +128,6 @@ def refuse_group(override: str, group: str, recorded: Mapping[str, Any]) -> str:
         else ""
     )
     return (
-        f"{override}: a resumed run keeps its own {group}{was}; free are device, run.*, require.*,"
-        " trainer.epochs upward, trainer.max_time and trainer.tensorboard"
+        f"{override}: a resumed run keeps its own {group}{was}; free are device, run.root,"
+        " require.*, trainer.epochs upward, trainer.max_time and trainer.tensorboard"
     )

@@ -201,7 +201,7 @@ def _train_and_report(config: TrainConfig, task: Task, state: TrainState, displa
 def _write_start(config: TrainConfig, overrides: list[str], task: Task, state: TrainState) -> None:
     """config.yaml with all overrides as given, and environment.json; a resume adds its own."""
     run, given = task.run, [f"# override: {override}\n" for override in overrides]
-    record = environment(task.device, sys.argv)
+    record = environment(task.device, ["cnn-train", *sys.argv[1:]])
     if config.resume is not None:
         before = [line for line in run.config.read_text().splitlines(True) if line.startswith("# ")]
         given = [*before, f"# resumed at step {state.step}\n", *given]

@@ -28,12 +28,13 @@ def lines_starting(text: str, start: str) -> list[str]:
 
 
 def write_files(text: str) -> list[str]:
-    """Write every block that begins with `# file name` where it says; gives the names."""
-    blocks = re.findall(r"^```\w+\n# (\S+\.\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    for name, content in blocks:
+    """Write every block, just as it stands, to the file that its first comment names."""
+    blocks = re.findall(r"^```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names = [re.findall(r"^# (\S+\.(?:py|yaml))$", block, re.MULTILINE)[0] for block in blocks]
+    for name, block in zip(names, blocks, strict=True):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text(content)
-    return [name for name, _ in blocks]
+        Path(name).write_text(block)
+    return names
 
 
 SHORT = ("dataset.count=100", "trainer.epochs=1", "device=cpu", "device.threads=1")

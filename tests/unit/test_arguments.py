@@ -92,7 +92,9 @@ def test_flags_with_values(tmp_path: Path) -> None:
     ("argv", "told"),
     [
         (["evalute"], r"evalute: no such command \(did you mean 'evaluate'\?\); there are train"),
-        (["train", "evaluate"], "evaluate: settings are written key=value"),
+        (["train", "evaluate"], "evaluate: settings are written .* train is the command already"),
+        (["train", "evalute"], r"evalute: settings are written .*did you mean 'evaluate'\?"),
+        (["predict", "photo.jpg"], r"did you mean images=photo\.jpg\?"),
         (["seed", "=", "1"], "seed: no such command"),
         (["--epochs", "3"], r"--epochs: no such flag; .* without dashes: epochs=VALUE"),
         (["--trainer.epochs=3"], r"without dashes: trainer\.epochs=3"),
@@ -118,6 +120,17 @@ def test_a_file_alone_is_taken_for_a_picture() -> None:
     Path("cat.jpg").touch()
     with pytest.raises(UserError, match=r"did you mean images=cat\.jpg"):
         parse(["cat.jpg"])
+
+
+def test_a_folder_alone_is_taken_for_a_run() -> None:
+    Path("runs/first").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"did you mean checkpoint=runs/first\?"):
+        parse(["evaluate", "runs/first"])
+
+
+def test_the_whole_line_is_kept() -> None:
+    line = ["-m", "train", "seed=1,2", "dataset.root=~"]
+    assert parse(line).typed == line
 
 
 def test_all_problems_are_told_at_once() -> None:

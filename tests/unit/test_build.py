@@ -116,7 +116,7 @@ def test_augmentation_schedule_and_figures() -> None:
         (build.optimizer, SGD | {"_target_": "torch.optim.lr_scheduler.StepLR"}, "not a torch Opt"),
         (build.optimizer, SGD | {"_target_": "torch.optim.Optimizer"}, "is not a torch Optimizer"),
         (build.optimizer, SGD | {"lr": "high"}, "optimizer.lr=high: must be a number"),
-        (build.optimizer, SGD | {"lr": -1.0}, "optimizer: Invalid learning rate: -1.0"),
+        (build.optimizer, SGD | {"lr": -1.0}, "optimizer.lr=-1.0: must be in (0, 100]"),
         (build.optimizer, SGD | {"lrr": 1}, "did you mean 'lr'?); it takes lr, momentum"),
         (build.optimizer, SGD | {"params": []}, "optimizer.params: torch.optim.sgd.SGD takes no"),
         (build.optimizer, SGD | {"_partial_": True}, "optimizer._partial_: "),
@@ -257,6 +257,21 @@ class Stub(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         output: torch.Tensor = self.layer(images)
         return output
+
+
+@pytest.mark.parametrize(
+    ("trainer", "count"),
+    [
+        ({"batch_size": 1, "accumulate": 1}, 1),
+        ({"batch_size": 2, "accumulate": 1}, 0),
+        ({"batch_size": "x"}, 0),  # told where the section is checked
+    ],
+)
+def test_a_check_finds_a_batch_too_small_to_train_on(trainer: Any, count: int) -> None:
+    values = VALUES | {"model": CNN | {"channels": [4] * 4}, "trainer": trainer}
+    found = build.check_components(values, ())
+    assert len(found) == count
+    assert all(line.startswith("trainer.batch_size=1, trainer.accumulate=1: ") for line in found)
 
 
 @pytest.mark.parametrize(("size", "told"), [(8, "model: gives [2, 1, 8, 7]"), (5, "does not take")])

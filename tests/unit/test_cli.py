@@ -164,6 +164,18 @@ def test_argv_and_environment_are_left_as_they_were(
     assert cli.main([]) == 0
 
 
+@pytest.mark.parametrize("argv", [["train", "seed=8"], ["-m", "seed=8,9", "run.root=a b"]])
+def test_a_command_sees_the_line_as_it_was_typed(
+    argv: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    command = SimpleNamespace(run=lambda *_: seen.append(sys.argv) or 0)
+    monkeypatch.setattr(cli, "import_module", lambda _: command)
+    monkeypatch.setattr(sys, "argv", ["cnn-train", *argv])
+    assert cli.main() == 0
+    assert seen == [["cnn-train", *argv]] * (2 if "-m" in argv else 1)
+
+
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"cnn-train {__version__}\n"

@@ -43,6 +43,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ("modell=cnn", "modell: no such key (did you mean 'model'?); there are augmentation,"),
         ("model=null", "model=null: no such model"),
         ("model=[cnn,x]", "model=x: no such model; there are cnn"),
+        ("model=[cnn,resnet]", "model=[cnn,resnet]: model takes one option; there are cnn, resn"),
         ("figure=curves", "figure=curves: this command takes no figure; it takes augmentation, da"),
         ("trainer.epoch=1", "trainer.epoch: no such key (did you mean 'epochs'?); there are acc"),
         ("model.depth=20", "model.depth: model=cnn has no such key; there are activation, chann"),
@@ -69,13 +70,13 @@ def test_a_wrong_override_is_explained(override: str, told: str) -> None:
 
 def test_problems_of_every_kind_are_told_together() -> None:
     found = problems(
-        "model=resnt", "trainer.epoch=1", "seed=x", "optimizer.lr=-1", "+optimizer.lrr=1",
+        "model=resnt", "trainer.epoch=1", "seed=x", "optimizer.momentum=1", "+optimizer.lrr=1",
         "device.threads=0", "schedule.warmup=2", "run.root=/dev/null/runs", "+x.y=1",
     )  # fmt: skip
     keys = sorted(line.split(":")[0].split("=")[0] for line in found)
     assert keys == [
-        "device.threads", "model", "optimizer.lrr", "run.root", "schedule.warmup", "seed",
-        "trainer.epoch", "x",
+        "device.threads", "model", "optimizer.lrr", "optimizer.momentum", "run.root",
+        "schedule.warmup", "seed", "trainer.epoch", "x",
     ]  # fmt: skip
 
 
@@ -160,6 +161,65 @@ def test_a_resumed_run_is_the_recorded_one(recorded: dict[str, Any]) -> None:
     assert cfg.trainer == recorded["trainer"] | {"epochs": 9, "max_time": "5m"}
     assert (cfg.dataset.limit, cfg.device.name, cfg.run.root) == (50, "cpu", "elsewhere")
     assert composed("resume=latest").trust == []
+
+
+def test_a_resumed_run_stays_where_it_is(recorded: dict[str, Any]) -> None:
+    recorded["run"]["name"] = "before"  # how it got its name does not count
+    Path("runs/first").mkdir(parents=True)
+    Path("runs/first/config.yaml").touch()
+    ref = "resume=runs/first/checkpoints/step-1.pt"
+    stays = f"a resumed run stays in its own folder, {Path('runs/first').resolve()}; leave this out"
+    assert problems(ref, "run.name=other") == (f"run.name=other: {stays}",)
+    assert problems(ref, "run.dir=a/b") == (f"run.dir=a/b: {stays}",)
+    prepare(request_of([ref, "run.root=/dev/null/runs"]))  # looked through, not written in
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("run.dir=full", "run.dir: full is not empty; choose another name, or go on with resume="),
+        ("run.name=full", "run.name: runs/full is not empty; choose another name"),
+        ("run.dir=/dev/null/x", "run.dir=/dev/null/x: /dev/null is not a folder"),
+        ("run.root=/dev/null/x", "run.root=/dev/null/x: /dev/null is not a folder"),
+    ],
+)
+def test_the_folder_that_will_be_written_is_checked(override: str, told: str) -> None:
+    Path("full/run").mkdir(parents=True)
+    Path("runs/full/run").mkdir(parents=True)
+    (problem,) = problems(override)
+    assert problem.startswith(told)
+
+
+def test_a_folder_that_will_not_be_written_is_not_checked(recorded: dict[str, Any]) -> None:
+    assert recorded
+    prepare(request_of(["run.root=/dev/null/x", "run.dir=new"]))
+    prepare(request_of(["evaluate", "run.root=/dev/null/x"]))
+
+
+def test_an_output_folder_in_use_is_refused_before_any_work(recorded: dict[str, Any]) -> None:
+    assert recorded
+    Path("full/x").mkdir(parents=True)
+    Path("empty").mkdir()
+    prepare(request_of(["evaluate", "output=empty"]))
+    full = "output=full: is there already and not empty; choose another folder"
+    assert problems("evaluate", "output=full") == (full,)
+    assert problems("predict", "images=x", "output=/dev/null/x") == (
+        "output=/dev/null/x: /dev/null is not a folder",
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "groups"),
+    [("evaluate", "dataset, device"), ("visualize", "augmentation, dataset, device, figure")],
+)
+def test_an_unknown_key_lists_the_groups_of_its_command(
+    command: str, groups: str, recorded: dict[str, Any]
+) -> None:
+    assert recorded
+    (problem,) = problems(command, "split_=1")
+    known = problem.partition("there are ")[2].split(", ")
+    assert {*groups.split(", ")} <= {*known}
+    assert not {"model", "optimizer", "schedule", "experiment"} & {*known}
 
 
 def test_a_resumed_run_changes_nothing_else(recorded: dict[str, Any]) -> None:

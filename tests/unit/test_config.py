@@ -67,6 +67,19 @@ def test_what_depends_on_two_values() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["latest", "sweeps", "a/b", "..", ".", "''", "a\\b"])
+def test_the_name_of_a_run_is_no_path_and_has_no_other_meaning(name: str) -> None:
+    (problem,) = problems(composed(f"run.name={name}"))
+    assert problem.startswith(f"run.name={name}: must be a name (no path, which run.dir takes;")
+
+
+@pytest.mark.parametrize("name", ["latest2", "a.b", "..a", "my run", "写真"])
+def test_any_other_name_of_a_run_is_right(name: str) -> None:
+    config = parse("train", composed(f"run.name='{name}'"))
+    assert isinstance(config, TrainConfig)
+    assert config.run.name == name
+
+
 def test_missing_values_are_told_once_and_say_what_to_give() -> None:
     assert problems(composed("dataset=image_folder")) == (
         "missing value: dataset.root; give dataset.root=FOLDER",
