@@ -1,6 +1,7 @@
 """From argv to a command's exit code: help, checks, Hydra, and what a person is told."""
 
 import contextlib
+import logging
 import os
 import sys
 import traceback
@@ -40,9 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _help(request: Request) -> int:
-    from cnn_cli.help import emphasised, page
+    from cnn_cli.help import page
+    from cnn_cli.pages import emphasised
 
-    text = page(request.command, request.topics)
+    extra = None if request.config_dir is None else Path(request.config_dir)
+    text = page(request.command, request.topics, extra)
     plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
     print(text if plain else emphasised(text))
     return DONE

@@ -116,7 +116,7 @@ def prepare(request: Request) -> Prepared:
 
 
 def make_loader(extra: str | None) -> ConfigLoaderImpl:
-    """Hydra's loader over our configs and a folder of the user's own, searched after ours."""
+    """Hydra's loader over our configs and a folder of the user's own, searched before ours."""
     version.setbase(VERSION_BASE)
     setup_globals()
     path = create_config_search_path(str(config_dir()))

@@ -1,39 +1,15 @@
-"""The help pages, drawn from the configs folders: every key with its default and its comment.
-
-The files are read as text, line by line (keys by indentation, `key: value  # comment`), so that a
-page is there at once, without Hydra, YAML or torch.
-"""
+"""The help pages, drawn from the configs folders: every key with its default and its comment."""
 
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
 
 from cnn_cli.arguments import COMMANDS
 from cnn_cli.errors import UserError, closest
 from cnn_cli.pages import COLUMN, EXIT_CODES, FLAGS, MORE, WIDTH, examples, filled, table
-from cnn_cli.paths import config_dir
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One key of a YAML file: dotted name, default, comment; a section has no default."""
-
-    key: str
-    default: str
-    comment: str
-    is_section: bool
-
-
-@dataclass(frozen=True)
-class Source:
-    """One YAML file: the comment at its top, its defaults list, its keys."""
-
-    header: tuple[str, ...]
-    defaults: dict[str, str]
-    entries: tuple[Entry, ...]
+from cnn_cli.sources import Entry, bases, groups, options, read, settings
 
 
 def page(command: str, topics: Sequence[str], extra: Path | None = None) -> str:
@@ -49,7 +25,7 @@ def page(command: str, topics: Sequence[str], extra: Path | None = None) -> str:
 
 
 def _overview(extra: Path | None) -> str:
-    commands = [(name, _title(read(f"{name}.yaml", extra))) for name in COMMANDS]
+    commands = [(name, read(f"{name}.yaml", extra).title) for name in COMMANDS]
     choices = [(group, ", ".join(options(group, extra))) for group in groups(extra)]
     blocks = [
         "cnn-train: train, evaluate and picture image classifiers",
@@ -68,7 +44,7 @@ def _command(command: str, extra: Path | None) -> str:
     source = read(f"{command}.yaml", extra)
     name = "[train]" if command == "train" else command
     blocks = [
-        f"cnn-train {command}: {_title(source)}",
+        f"cnn-train {command}: {source.title}",
         f"Usage\n  cnn-train {name} [group=option ...] [key=value ...] [FLAGS]",
         "Examples\n" + examples(command),
         "Groups (* is the default; cnn-train --help GROUP has the settings of options)",
@@ -83,7 +59,7 @@ def _command(command: str, extra: Path | None) -> str:
 def _choices(group: str, chosen: str, extra: Path | None) -> str:
     marked = re.findall(r"[\w.-]+", chosen)
     rows = [
-        (f"{'*' if name in marked else ' '} {name}", _title(read(f"{group}/{name}.yaml", extra)))
+        (f"{'*' if name in marked else ' '} {name}", read(f"{group}/{name}.yaml", extra).title)
         for name in options(group, extra)
     ]
     if "as_trained" in marked:
@@ -125,35 +101,13 @@ def _option(group: str, name: str, extra: Path | None, beside: Sequence[str]) ->
     if group == "experiment":
         chosen = {key.split("/")[-1]: value for key, value in source.defaults.items()}
         lines += [f"  {key}={value}" for key, value in chosen.items()]
-    bases = [f"{group}={base}" for base in _bases(group, source) if base in beside]
-    settings = _settings(group, name, extra)
-    keys = [entry.key for entry in source.entries] if bases else list(settings)
-    rows = [_row(entry) for entry in _visible(group, name, [settings[key] for key in keys])]
-    if bases:
-        lines.append(f"  As {' and '.join(bases)}{', with' if rows else ''}")
+    known = settings(group, name, extra)
+    shown = [f"{group}={base}" for base in bases(group, name, extra) if base in beside]
+    own = [known[entry.key] for entry in source.entries] if shown else list(known.values())
+    rows = [_row(entry) for entry in _visible(group, name, own)]
+    if shown:
+        lines.append(f"  As {' and '.join(shown)}{', with' if rows else ''}")
     return "\n".join([*lines, *([""] if rows else []), *rows])
-
-
-def _bases(group: str, source: Source) -> list[str]:
-    """The options of the group that an option builds on."""
-    return [base.removeprefix(f"{group}/") for base, value in source.defaults.items() if not value]
-
-
-def _settings(
-    group: str, name: str, extra: Path | None, below: tuple[str, ...] = ()
-) -> dict[str, Entry]:
-    """Keys of an option and of the options it builds on, whose comments it may leave as they are.
-
-    `below` are the options that are being read, so that a circle ends.
-    """
-    source, found = read(f"{group}/{name}.yaml", extra), dict[str, Entry]()
-    for base in _bases(group, source):
-        if base in options(group, extra) and base not in (*below, name):
-            found |= _settings(group, base, extra, (*below, name))
-    for entry in source.entries:
-        known = found.get(entry.key, entry).comment
-        found[entry.key] = replace(entry, comment=entry.comment or known)
-    return found
 
 
 def _visible(group: str, name: str, entries: Sequence[Entry]) -> list[Entry]:
@@ -180,8 +134,8 @@ def _key(command: str, key: str, extra: Path | None) -> str:
     found = _matching(here, inside)
     found = found or _matching(here, rf".*\.{re.escape(key)}$") | _matching(others, inside)
     if not found:
-        entries = (entry for there in (here | others).values() for entry in there)
-        known = dict.fromkeys([*groups(extra), *COMMANDS, *(entry.key for entry in entries)])
+        keys = [entry.key for there in (here | others).values() for entry in there]
+        known = dict.fromkeys([*groups(extra), *COMMANDS, *keys])
         raise UserError(f"--help {key}: no such topic{closest(key, known)}")
     return "\n\n".join(_merged(found))
 
@@ -192,8 +146,8 @@ def _places(command: str, extra: Path | None) -> Iterator[tuple[Place, list[Entr
     yield ("", ""), [entry for entry in entries if not entry.is_section]
     for group in groups(extra):
         for name in options(group, extra) if group != "experiment" else []:
-            settings = _settings(group, name, extra)
-            yield (f"{group}=", name), _visible(group, name, list(settings.values()))
+            known = settings(group, name, extra)
+            yield (f"{group}=", name), _visible(group, name, list(known.values()))
 
 
 def _matching(
@@ -235,7 +189,3 @@ def _in_words(entry: Entry) -> str:
     section, key = found.groups()
     owner = {None: "the value of", "dataset": "the data set's"}.get(section, f"the {section}'s")
     return f"{owner} {key}" if section is None or not entry.key.endswith(f".{key}") else owner
-
-
-def _title(source: Source) -> str:
-    return source.header[0] if source.header else ""

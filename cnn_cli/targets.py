@@ -71,7 +71,8 @@ def check_target(key: str, target: Any, group: str, trust: Sequence[str]) -> lis
         module = target.partition(".")[0]
         allowed = f"not in a package allowed for {group} ({', '.join(packages)})"
         foreign = module == "torch" or module in sys.stdlib_module_names
-        hint = "" if foreign else f"; if it is yours and you trust it, add trust=[{module}]"
+        whole = ",".join((*trust, module))
+        hint = "" if foreign else f"; if it is yours and you trust it, add trust=[{whole}]"
         return [f"{key}={target}: {allowed}{hint}"]
     return []
 
@@ -94,7 +95,7 @@ def locate(key: str, target: Any, group: str, trust: Sequence[str]) -> Any:
     module_name, _, name = target.rpartition(".")
     if trust and "" not in sys.path:
         sys.path.append("")  # the current folder, last: it can add modules but hide none
-    module = _import(key, module_name)
+    module = _import(key, module_name, trust)
     found = getattr(module, name, None)
     if found is None or not _inside(_origin(found), packages):
         public = [n for n, v in vars(module).items() if _is_offered(n, v, packages)]
@@ -105,12 +106,17 @@ def locate(key: str, target: Any, group: str, trust: Sequence[str]) -> Any:
     return found
 
 
-def _import(key: str, module_name: str) -> Any:
+def _import(key: str, module_name: str, trust: Sequence[str]) -> Any:
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise UserError(f"{key}: there is no module {error.name}; is it installed?") from error
+            own = _inside(module_name, trust)
+            file = f"{error.name.replace('.', '/')}.py"
+            hint = f" or go to the folder that holds {file}" if own else ""
+            raise UserError(
+                f"{key}: there is no module {error.name}; is it installed?{hint}"
+            ) from error
         raise UserError(
             f"{key}: {module_name} needs {error.name}, which is not installed"
         ) from error

@@ -17,6 +17,8 @@ PAGES = {
     "visualize": ("visualize", []),
     "predict": ("predict", []),
     "topics": ("", ["schedule", "device=cpu", "run", "figure=gradcam"]),
+    "groups": ("", ["device", "augmentation"]),
+    "keys": ("", ["model.depth", "optimizer.lr", "device.threads", "checkpoint", "images", "lr"]),
 }
 
 

@@ -42,17 +42,20 @@ MAY_IMPORT = {
         " data augmentation models optim commands"
     ),
     "arguments": "errors",
-    "help": "errors paths arguments",
+    "sources": "paths",
+    "pages": "",
+    "help": "errors arguments sources pages",
     "explain": "errors",
     "guard": "errors targets",
     "recorded": "errors paths checking resolving config targets run engine.checkpoint",
     "compose": ("errors paths resolving config targets arguments guard explain recorded run build"),
-    "cli": "errors paths config arguments help explain recorded compose commands",
+    "cli": "errors paths config arguments help pages explain recorded compose commands",
     "__init__": "",
     "__main__": "cli",
 }
 SEES_HYDRA = {"cli", "compose", "recorded", "guard", "explain", "resolving", "config"}
-QUICK = {"__init__", "errors", "limits", "paths", "cli", "arguments", "help", "compose", "config"}
+QUICK = {"__init__", "errors", "limits", "paths", "cli", "arguments", "compose", "config"}
+QUICK |= {"help", "pages", "sources"}
 """Imported for every `--help` and every mistake at the prompt: none of these may load torch."""
 
 SLOW = {"torchvision", "sklearn", "matplotlib", "tensorboard", "scipy"}
