@@ -5,15 +5,14 @@ Hydra's grammar gives a meaning to `~`, `=`, `,`, `#`, quotes, parentheses and l
 """
 
 import contextlib
-import itertools
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from cnn_cli.errors import UserError, closest
+from cnn_cli.spaces import is_bare, whole
 
 COMMANDS = ("train", "evaluate", "visualize", "predict")
 
@@ -88,7 +87,7 @@ def parse(argv: Sequence[str]) -> Request:
         request.topics = [word for word in words if word not in COMMANDS]
         request.command = next((word for word in words if word in COMMANDS), "")
         return request
-    words = _whole(words, problems)
+    words = whole(words, COMMANDS, problems)
     _take_command(words, request, problems)
     _check_flags(request.flags, problems)
     if request.config_dir is not None and not Path(request.config_dir).is_dir():
@@ -119,7 +118,7 @@ def _take_flags(words: list[str], request: Request, problems: list[str]) -> list
                 words.pop(0)
             problems.append(f"{name}: not offered here; {REFUSED[name]}")
         else:
-            value_follows = not equals and words and _is_bare(words[0])
+            value_follows = not equals and words and is_bare(words[0], COMMANDS)
             problems.append(_unknown_flag(f"{word}={words.pop(0)}" if value_follows else word))
     return rest
 
@@ -182,72 +181,6 @@ def _unknown_flag(word: str) -> str:
             " cnn-train --help lists them"
         )
     return f"{word}: no such flag; cnn-train --help lists what there is"
-
-
-def _whole(words: list[str], problems: list[str]) -> list[str]:
-    """`words` without the settings that spaces broke into several; each of those is a problem."""
-    kept: list[str] = []
-    predict = "predict" in words
-    while words:
-        count, problem = _spaced(words) or _unquoted(words, predict) or (1, "")
-        if problem:
-            problems.append(problem)
-        else:
-            kept.append(words[0])
-        words = words[count:]
-    return kept
-
-
-def _spaced(words: Sequence[str]) -> tuple[int, str] | None:
-    """How many of the first `words` are a setting with spaces for or around its `=`, what to say."""
-    key, equals, value = words[0].partition("=")
-    if len(words) < 2 or value or key in COMMANDS or not re.fullmatch(r"\+{0,2}[\w./]+", key):
-        return None
-    following, count = words[1], 2
-    if not equals and following == "=" and len(words) > 2:
-        following, count = words[2], 3
-    elif not equals and following.startswith("=") and following != "=":
-        following = following[1:]
-    elif not _is_bare(following) or not (equals or _is_key_and_value(key, following)):
-        return None
-    return count, f"{' '.join(words[:count])}: write {shlex.quote(f'{key}={following}')}"
-
-
-def _is_key_and_value(key: str, value: str) -> bool:
-    """Whether two bare words look like a setting rather than like two files."""
-    number = re.fullmatch(r"\d*\.?\d*(e[+-]?\d+)?", value)
-    return bool(re.fullmatch(r"[a-z]\w*(\.\w+)+", key)) and ("." not in value or bool(number))
-
-
-def _unquoted(words: Sequence[str], predict: bool) -> tuple[int, str] | None:
-    """How many of the first `words` are one setting whose value has spaces, and what to say."""
-    key, equals, value = words[0].partition("=")
-    starts = range(1, len(words))
-    bare = list(itertools.takewhile(lambda i: _is_bare(words[i]) and not _spaced(words[i:]), starts))
-    if not equals or not key or not bare:
-        return None
-    if not is_path_key(key.lstrip("+")) and _is_open(value):
-        for count in (i + 1 for i in bare):
-            text = " ".join(words[:count])
-            if not _is_open(text):
-                return count, f"{text}: quote values with spaces: {shlex.quote(text)}"
-    first, count = words[1], bare[-1] + 1
-    text = " ".join(words[:count])
-    other = Path(first).exists() or (predict and key != "images") or closest(first, COMMANDS)
-    if other and not Path(text.partition("=")[2]).exists():
-        return None
-    rest = " ".join(words[1:count])
-    return count, f"{rest}: is it part of {words[0]}? quote values with spaces: {shlex.quote(text)}"
-
-
-def _is_bare(word: str) -> bool:
-    """Whether `word` is neither a flag, a setting nor a command."""
-    return "=" not in word and word not in COMMANDS and not word.startswith(("~", "-"))
-
-
-def _is_open(text: str) -> bool:
-    """Whether more brackets are opened than closed."""
-    return any(text.count(a) > text.count(b) for a, b in ("[]", "{}", "()"))
 
 
 def _take_command(words: list[str], request: Request, problems: list[str]) -> None:

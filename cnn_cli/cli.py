@@ -26,11 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         request = arguments.parse(sys.argv[1:] if argv is None else argv)
         if request.action == "version":
-            print(f"cnn-train {__version__}")
+            print(f"cnn-train {__version__}", flush=True)
             return DONE
         if request.action == "help":
             return _help(request)
-        return _complete(request) if request.action == "complete" else _hydra(request)
+        code = _complete(request) if request.action == "complete" else _hydra(request)
+        sys.stdout.flush()
+        return code
     except UserError as error:
         return _wrong(error)
     except KeyboardInterrupt:
@@ -47,7 +49,7 @@ def _help(request: Request) -> int:
     extra = None if request.config_dir is None else Path(request.config_dir)
     text = page(request.command, request.topics, extra)
     plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
-    print(text if plain else emphasised(text))
+    print(text if plain else emphasised(text), flush=True)
     return DONE
 
 
@@ -66,6 +68,8 @@ def _hydra(request: Request) -> int:
         codes.append(run_job(request, cfg))
 
     start = hydra.main(str(config_dir()), prepared.config_name, VERSION_BASE)(task)
+    if request.action == "show":
+        logging.raiseExceptions = False  # Hydra logs --info: no traceback a line under | head
     with _arguments([*request.flags, *prepared.overrides]):
         try:
             start()

@@ -1,5 +1,6 @@
 """Hydra's errors in our words: what was wrong with an override, what is allowed or comes close."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cnn_cli.errors import closest
+from cnn_cli.resolving import leaves
 
 FAILURES = (
     HydraException,
@@ -72,7 +74,7 @@ def explain(override: Override, error: Exception, cfg: DictConfig, loader: Confi
         return _explain_choice(override, error, cfg, loader)
     if override.is_add() and OmegaConf.select(cfg, key, throw_on_missing=False) is not None:
         return f"{line}: {key} is there already; leave out the +"
-    return _explain_key(key, cfg, own_groups(cfg)) or f"{line}: {reason(error)}"
+    return _explain_key(key, cfg, own_groups(cfg), loader) or f"{line}: {reason(error)}"
 
 
 def own_groups(cfg: DictConfig) -> list[str]:
@@ -97,7 +99,7 @@ def _explain_choice(
     return f"{override.input_line}: {reason(error)}"
 
 
-def _explain_key(key: str, cfg: DictConfig, groups: Sequence[str]) -> str:
+def _explain_key(key: str, cfg: DictConfig, groups: Sequence[str], loader: ConfigLoaderImpl) -> str:
     """The first part of `key` that is not there, with what is; empty where all of it is."""
     parts = key.split(".")
     node: Any = cfg
@@ -108,8 +110,45 @@ def _explain_key(key: str, cfg: DictConfig, groups: Sequence[str]) -> str:
             node = node[part] if not OmegaConf.is_missing(node, part) else None
             continue
         names = [str(name) for name in node if name not in ("hydra", "_target_")]
-        return f"{key}: {_owner(parts[:depth], cfg)}" + _named(part, names, groups, depth)
+        known = sorted({*names, *groups} if depth == 0 else names)
+        near = _elsewhere(part, known, cfg, loader) if len(parts) == 1 else closest(part, known)
+        there = f"there {'are' if len(known) != 1 else 'is'} {', '.join(known)}"
+        return f"{key}: {_owner(parts[:depth], cfg)}{near}; {there}"
     return ""
+
+
+def _elsewhere(name: str, known: Sequence[str], cfg: DictConfig, loader: ConfigLoaderImpl) -> str:
+    """The key meant by a lone `name`: one that ends in it, here or in another option of a group."""
+    values = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(values, dict)
+    found = dict(leaves({k: v for k, v in values.items() if k != "hydra"}))
+    taken_over = {  # dataset.epochs is no more than what trainer.epochs is by default
+        str(v)[2:-1] for k, v in found.items() if str(v).endswith(f".{k.rpartition('.')[2]}}}")
+    }
+    keys = [key for key in found if key not in taken_over]
+    ends = {key.rpartition(".")[2]: key for key in reversed(keys)}
+    exact = [f"'{key}'" for key in keys if key.endswith(f".{name}")]
+    if not exact:
+        exact = [
+            f"'{group}.{name}' of {group}={option}"
+            for group in own_groups(cfg)
+            for option in loader.get_group_options(group)
+            if name in _own_keys(f"{group}/{option}", loader)
+        ]
+    if exact:
+        return f" (did you mean {' or '.join(exact)}?)"
+    return closest(name, known) or re.sub(
+        "'(.*)'", lambda near: f"'{ends[near[1]]}'", closest(name, ends)
+    )
+
+
+def _own_keys(path: str, loader: ConfigLoaderImpl) -> Sequence[str]:
+    """The keys that the YAML file `path` of a group's option sets itself."""
+    try:
+        found = loader.repository.load_config(path)
+    except FAILURES:  # a broken file of the user's own is told where it is chosen
+        return []
+    return [str(key) for key in found.config] if found else []
 
 
 def _owner(parts: Sequence[str], cfg: DictConfig) -> str:
@@ -117,11 +156,6 @@ def _owner(parts: Sequence[str], cfg: DictConfig) -> str:
     if len(parts) == 1 and isinstance(choices.get(parts[0]), str):
         return f"{parts[0]}={choices[parts[0]]} has no such key"
     return "no such key"
-
-
-def _named(part: str, names: Sequence[str], groups: Sequence[str], depth: int) -> str:
-    known = sorted({*names, *groups} if depth == 0 else names)
-    return f"{closest(part, known)}; there {'are' if len(known) != 1 else 'is'} {', '.join(known)}"
 
 
 def reason(error: BaseException) -> str:

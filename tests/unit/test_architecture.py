@@ -41,11 +41,12 @@ MAY_IMPORT = {
         f"{CONTRACTS} config build device run engine report visualize"
         " data augmentation models optim commands"
     ),
-    "arguments": "errors",
+    "spaces": "errors",
+    "arguments": "errors spaces",
     "sources": "paths",
     "pages": "",
     "help": "errors arguments sources pages",
-    "explain": "errors",
+    "explain": "errors resolving",
     "guard": "errors targets",
     "recorded": "errors paths checking resolving config targets run engine.checkpoint",
     "compose": ("errors paths resolving config targets arguments guard explain recorded run build"),
@@ -55,7 +56,7 @@ MAY_IMPORT = {
 }
 SEES_HYDRA = {"cli", "compose", "recorded", "guard", "explain", "resolving", "config"}
 QUICK = {"__init__", "errors", "limits", "paths", "cli", "arguments", "compose", "config"}
-QUICK |= {"help", "pages", "sources"}
+QUICK |= {"help", "pages", "sources", "spaces"}
 """Imported for every `--help` and every mistake at the prompt: none of these may load torch."""
 
 SLOW = {"torchvision", "sklearn", "matplotlib", "tensorboard", "scipy"}

@@ -95,8 +95,14 @@ def test_flags_with_values(tmp_path: Path) -> None:
         (["train", "evaluate"], "evaluate: settings are written .* train is the command already"),
         (["train", "evalute"], r"evalute: settings are written .*did you mean 'evaluate'\?"),
         (["predict", "photo.jpg"], r"did you mean images=photo\.jpg\?"),
-        (["seed", "=", "1"], "seed: no such command"),
-        (["--epochs", "3"], r"--epochs: no such flag; .* without dashes: epochs=VALUE"),
+        (["seed", "=", "1"], "^seed = 1: write seed=1$"),
+        (["train", "trainer.epochs", "3"], r"^trainer\.epochs 3: write trainer\.epochs=3$"),
+        (["trainer.epochs", "=3"], r"^trainer\.epochs =3: write trainer\.epochs=3$"),
+        (["trainer.epochs=", "3"], r"^trainer\.epochs= 3: write trainer\.epochs=3$"),
+        (["run.name", "=", "a b"], r"^run\.name = a b: write 'run\.name=a b'$"),
+        (["--epochs", "3"], r"^--epochs=3: no such flag; .*=value, without dashes; cnn-train --he"),
+        (["--trainer.epochs", "3"], r"^--trainer\.epochs=3: .*dashes: trainer\.epochs=3$"),
+        (["--sed", "evaluate", "x=1"], "^--sed: no such flag; settings are written key=value"),
         (["--trainer.epochs=3"], r"without dashes: trainer\.epochs=3"),
         (["--multirn"], r"did you mean '--multirun'"),
         (["-x"], "-x: no such flag"),
@@ -120,6 +126,62 @@ def test_a_file_alone_is_taken_for_a_picture() -> None:
     Path("cat.jpg").touch()
     with pytest.raises(UserError, match=r"did you mean images=cat\.jpg"):
         parse(["cat.jpg"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (
+            ["seed=1", "model.channels=[32,", "64]", "trainer.epochs=1"],
+            "model.channels=[32, 64]: quote values with spaces: 'model.channels=[32, 64]'",
+        ),
+        (
+            ["+a={x:", "[1,", "2]}"],
+            "+a={x: [1, 2]}: quote values with spaces: '+a={x: [1, 2]}'",
+        ),
+        (
+            ["dataset.root=/tmp/my", "pictures", "seed=1"],
+            (
+                "pictures: is it part of dataset.root=/tmp/my? quote values with spaces:"
+                " 'dataset.root=/tmp/my pictures'"
+            ),
+        ),
+        (
+            ["predict", "images=my", "cat.jpg"],
+            "cat.jpg: is it part of images=my? quote values with spaces: 'images=my cat.jpg'",
+        ),
+    ],
+)
+def test_a_forgotten_quote_is_recognised(argv: list[str], told: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(argv)
+    assert caught.value.problems == (told,)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "seed=1 evalute",
+        "predict checkpoint=x cat.jpg",
+        "predict a.jpg b.jpg",
+        "predict checkpoint=x a.jpg b.jpg",
+    ],
+)
+def test_a_word_with_a_meaning_of_its_own_is_no_part_of_a_value(argv: str) -> None:
+    with pytest.raises(UserError, match="did you mean") as caught:
+        parse(argv.split())
+    assert "quote" not in str(caught.value)
+    assert "write" not in str(caught.value).replace("settings are written", "")
+
+
+def test_what_together_is_a_file_was_meant_as_one() -> None:
+    Path("my runs").mkdir()
+    Path("runs").mkdir()
+    with pytest.raises(UserError, match=r"^runs: is it part of checkpoint=my\?"):
+        parse(["evaluate", "checkpoint=my", "runs"])
+    Path("my runs").rmdir()
+    with pytest.raises(UserError, match=r"did you mean checkpoint=runs\?"):
+        parse(["evaluate", "checkpoint=my", "runs"])
 
 
 def test_a_folder_alone_is_taken_for_a_run() -> None:

@@ -1,6 +1,7 @@
 """From argv to the exit code, with a command that only tells what it was given."""
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,8 +22,9 @@ ROOT = Path(__file__).parents[2]
 def _logging_as_before() -> Iterator[None]:
     """--info has Hydra log to the stdout of its test."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
     yield
+    logging.raiseExceptions = raising
     root.handlers[:] = handlers
     root.setLevel(level)
 
@@ -191,6 +193,21 @@ def test_a_quick_answer_imports_nothing_slow(argv: list[str]) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("argv", [["--info", "defaults"], ["--cfg", "job"], ["-h"]])
+def test_a_reader_who_has_seen_enough_may_go(argv: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "cnn_cli", *argv],
+        cwd=ROOT,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(

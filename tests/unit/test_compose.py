@@ -46,6 +46,12 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ("model=[cnn,resnet]", "model=[cnn,resnet]: model takes one option; there are cnn, resn"),
         ("figure=curves", "figure=curves: this command takes no figure; it takes augmentation, da"),
         ("trainer.epoch=1", "trainer.epoch: no such key (did you mean 'epochs'?); there are acc"),
+        ("lr=0.1", "lr: no such key (did you mean 'optimizer.lr'?); there are augmentation, "),
+        ("epochs=3", "epochs: no such key (did you mean 'trainer.epochs'?)"),
+        ("batchsize=3", "batchsize: no such key (did you mean 'trainer.batch_size'?)"),
+        ("name=x", "name: no such key (did you mean 'device.name' or 'run.name'?)"),
+        ("depth=56", "depth: no such key (did you mean 'model.depth' of model=resnet?)"),
+        ("zzz=1", "zzz: no such key; there are augmentation, "),
         ("model.depth=20", "model.depth: model=cnn has no such key; there are activation, chann"),
         ("seed.x=1", "seed.x: seed is a value and has no keys"),
         ("+seed=1", "+seed=1: seed is there already; leave out the +"),
@@ -256,6 +262,7 @@ def test_a_record_by_a_stranger_is_refused(
 def test_a_record_trusts_nobody(recorded: dict[str, Any]) -> None:
     recorded["model"] = {"_target_": "mine.Net"}
     assert "trust=[mine]" in problems("evaluate")[0]
+    assert "add trust=[other,mine]" in problems("evaluate", "trust=[other]")[0]
     prepare(request_of(["evaluate", "trust=[mine]"]))
     assert "another version: seed" in problems("evaluate", f"checkpoint={recorded.pop('seed')}")[0]
 

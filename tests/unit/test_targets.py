@@ -164,6 +164,13 @@ def test_a_trusted_module_is_found_in_the_current_folder(monkeypatch: pytest.Mon
     assert found.__module__ == f"{C}_here"
 
 
+def test_a_trusted_module_that_is_elsewhere_can_be_gone_to() -> None:
+    with pytest.raises(UserError, match=r"is it installed\? or go to the folder .* nowhere\.py$"):
+        locate("model._target_", "nowhere.Net", "model", ("nowhere",))
+    with pytest.raises(UserError, match=r"is it installed\?$"):
+        locate("model._target_", "cnn_cli.models.nothing.Net", "model", ("nowhere",))
+
+
 @pytest.mark.parametrize(
     "target",
     [None, 3, "", "Net", "cnn_cli.models.", ".x.y", "cnn_cli.models.cnn.__class__", "a..b"],
