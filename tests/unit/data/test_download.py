@@ -59,7 +59,8 @@ class _Server(ThreadingHTTPServer):
 
 
 @pytest.fixture
-def server() -> Iterator[_Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Server]:
+    monkeypatch.setattr(module, "TIMEOUT", 120.0)  # a busy machine may stall for many seconds
     with _Server(("127.0.0.1", 0), _Handler) as running:
         running.asked = []
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
