@@ -1,7 +1,9 @@
 """Where the arithmetic is done: choice of device, precision, memory format and threads."""
 
 import contextlib
+import ctypes
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from torch import Tensor, nn
 from cnn_cli.config import DeviceConfig
 from cnn_cli.errors import UserError
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Names of glibc's malloc.h."""
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -106,6 +110,8 @@ def choose(config: DeviceConfig) -> Device:
     threads = config.threads or cores()
     torch.set_num_threads(threads)
     set_deterministic(config.deterministic)
+    if name == "cpu":
+        keep_memory()
     return Device(
         place=torch.device(name),
         precision=config.precision,
@@ -114,6 +120,20 @@ def choose(config: DeviceConfig) -> Device:
         threads=threads,
         workers=config.workers,
     )
+
+
+def keep_memory() -> None:
+    """Let the process keep the memory that a step frees, for the next one, up to 1 GiB a piece.
+
+    By default glibc returns each large map to the system, which then clears it page by page when
+    the next step asks for it: a step of a small network takes 1.1 to 1.2 times as long.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def _has_amx() -> bool:

@@ -1,5 +1,8 @@
 """The choice of a device, and how pictures and models are placed on it."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -49,6 +52,31 @@ def test_threads_and_determinism_are_set():
     assert torch.are_deterministic_algorithms_enabled()
     assert "deterministic" in str(device)
     assert choose(config(threads=None)).threads == cores()
+
+
+FAULTS = """
+import resource, sys
+import torch
+from cnn_cli.device import keep_memory
+
+if sys.argv[1] == "keep":
+    keep_memory()
+torch.set_num_threads(1)
+torch.zeros(16 << 20)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.zeros(16 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
+def test_freed_memory_is_kept_for_the_next_step():
+    faults = {
+        mode: int(subprocess.check_output([sys.executable, "-c", FAULTS, mode], text=True))
+        for mode in ("keep", "give back")
+    }
+    assert faults["keep"] < 100  # 64 MiB are 16,384 pages of 4 KiB, or 32 of 2 MiB
+    assert faults["keep"] <= faults["give back"]
 
 
 @pytest.mark.parametrize("last", [True, False])
