@@ -16,7 +16,20 @@ class TrainingError(Exception):
     """The work itself failed (a non-finite loss, a full disk). Exit code 1."""
 
 
+ALIKE = 3
+"""Letters that two words of different length must share at least to be taken for each other."""
+
+
 def closest(word: str, options: Iterable[str]) -> str:
-    """`" (did you mean 'adamw'?)"` for a near miss among `options`, else an empty string."""
-    near = difflib.get_close_matches(word, list(options), n=1, cutoff=0.6)
+    """`" (did you mean 'adamw'?)"` for a near miss among `options`, else an empty string.
+
+    Near is also what begins like the word, or the word like it: validation, val.
+    """
+    known = list(options)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    near = near or [o for o in known if min(len(o), len(word)) >= ALIKE and _begins(o, word)]
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def _begins(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)

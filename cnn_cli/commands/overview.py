@@ -82,7 +82,8 @@ def _balance(dataset: Dataset) -> str:
         return f"no training pictures of {dataset.classes[counts.index(0)]}"
     rare, common = dataset.classes[counts.index(low)], dataset.classes[counts.index(high)]
     if high <= UNEVEN * low:
-        return f"even: {low:,} to {high:,} training pictures a class"
+        each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        return f"even: {each} training pictures a class"
     return (
         f"uneven: {high / low:.1f} times as many of {common} ({high:,}) as of {rare} ({low:,});"
         " look at the balanced accuracy"

@@ -84,6 +84,7 @@ def _provenance(
     with trained.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
+        "run": trained.title,
         "checkpoint": str(trained.path),
         "checkpoint_sha256": digest,
         "step": trained.step,
