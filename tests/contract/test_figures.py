@@ -58,7 +58,14 @@ def subject(channels: int, size: int) -> Subject:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = ResNet(
-            channels, len(CLASSES), size, depth=20, block="auto", stem="auto", zero_init=False
+            channels,
+            len(CLASSES),
+            size,
+            depth=20,
+            width=None,
+            block="auto",
+            stem="auto",
+            zero_init=False,
         )
     chances = np.random.default_rng(0).dirichlet(np.ones(len(CLASSES)), len(split))
     predictions = Predictions(split.labels.numpy(), chances, tuple(split.names), CLASSES)

@@ -92,14 +92,17 @@ def test_only_weights_decay(name: str) -> None:
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     by.step()
+    keeps_kernels = name == "muon"
     for old, new in zip(before, model.parameters(), strict=True):
-        if new.ndim > 1:
+        if new.ndim == 2 or (new.ndim == 4 and not keeps_kernels):
             assert new.norm() < old.norm()
+        elif new.ndim == 4:
+            torch.testing.assert_close(new, old)
         else:
             assert torch.equal(new, old)
 
 
-@every_optimizer
+@pytest.mark.parametrize("name", sorted({"adamw", "sgd"} & set(OPTIMIZERS)))
 def test_the_fused_step_is_the_plain_one(name: str) -> None:
     fused, plain = network(), network()
     by = optimizer(name, fused, fused=True), optimizer(name, plain, fused=False)

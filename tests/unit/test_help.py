@@ -79,7 +79,7 @@ def test_a_key_and_a_section_are_topics() -> None:
         ("model=resnt", r"model=resnt: no such model \(did you mean 'resnet'\?\); there are cnn"),
         ("trainer.epoch", r"did you mean 'trainer\.epochs'"),
         ("model.dept", r"did you mean 'model\.depth'"),
-        ("model.width=3", r"--help model\.width: no such topic"),
+        ("model.zoom=3", r"--help model\.zoom: no such topic"),
         ("figure=[curves,filter]", r"no such figure \(did you mean 'filters'"),
     ],
 )
@@ -97,8 +97,8 @@ def headings(text: str) -> list[str]:
     [
         ("model.depth", ["model=resnet"]),
         ("model.depth=34", ["model=resnet"]),
-        ("optimizer.lr", ["optimizer=adamw", "optimizer=sgd"]),
-        ("lr", ["optimizer=adamw", "optimizer=sgd"]),
+        ("optimizer.lr", ["optimizer=adamw", "optimizer=muon", "optimizer=sgd"]),
+        ("lr", ["optimizer=adamw", "optimizer=muon", "optimizer=sgd"]),
         ("device.threads", ["device=auto, cpu, cuda, mps"]),
         ("device.name", [f"device={name}" for name in ("auto", "cpu", "cuda", "mps")]),
         ("figure.gradcam", ["figure=gradcam"]),

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from cnn_cli.models.resnet import BasicBlock, Bottleneck, ResNet
+from cnn_cli.models.resnet import BasicBlock, Bottleneck, PlainBlock, ResNet
 
 
 def resnet(
     depth: int = 20, image_size: int = 32, in_channels: int = 3, classes: int = 10, **options: Any
 ) -> ResNet:
-    settings = {"block": "auto", "stem": "auto", "zero_init": True} | options
+    settings = {"width": None, "block": "auto", "stem": "auto", "zero_init": True} | options
     return ResNet(in_channels, classes, image_size, depth=depth, **settings)
 
 
@@ -43,6 +43,29 @@ def test_the_cifar_family_is_that_of_the_paper(depth: int, millions: float) -> N
     assert round(parameters(model) / 1e6, digits) == millions
 
 
+def test_the_short_one_is_that_of_page() -> None:
+    model = resnet(9, width=64)
+    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(layers) == 9
+    assert [m.out_channels for m in layers[:-1]] == [64, 128, 128, 128, 256, 512, 512, 512]
+    assert round(parameters(model) / 1e6, 2) == 6.57
+    assert resnet(9).fc.in_features == 192
+    x = model.relu(model.bn1(model.conv1(torch.rand(2, 3, 32, 32))))
+    for number, side in ((1, 16), (2, 8), (3, 4)):
+        x = model.get_submodule(f"layer{number}")(x)
+        assert x.shape[2:] == (side, side)
+    with pytest.raises(ValueError, match="block: basic is for depths from 18; depth 9 has its own"):
+        resnet(9, block="basic")
+
+
+@pytest.mark.parametrize(("depth", "features"), [(9, 64), (18, 64), (20, 32)])
+def test_the_width_is_that_of_the_first_stage(depth: int, features: int) -> None:
+    model = resnet(depth, width=8)
+    assert model.bn1.num_features == 8
+    assert model.fc.in_features == features
+    assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+
+
 def test_the_stem_follows_the_picture_unless_told() -> None:
     images = torch.rand(1, 3, 96, 96)
     for model, side in (
@@ -73,10 +96,10 @@ def test_auto_takes_bottlenecks_only_for_depth_50() -> None:
         assert any(isinstance(module, kind) for module in model.modules())
 
 
-@pytest.mark.parametrize("depth", [18, 20, 50])
+@pytest.mark.parametrize("depth", [9, 18, 20, 50])
 def test_with_zero_init_each_block_starts_as_its_shortcut(depth: int) -> None:
     model = resnet(depth, 16, zero_init=True).eval()
-    blocks = [m for m in model.modules() if isinstance(m, BasicBlock | Bottleneck)]
+    blocks = [m for m in model.modules() if isinstance(m, BasicBlock | Bottleneck | PlainBlock)]
     channels = blocks[-1].conv1.in_channels
     x = torch.rand(2, channels, 4, 4)
     assert torch.equal(blocks[-1](x), x)
@@ -109,6 +132,8 @@ def test_a_shortcut_without_parameters_takes_every_second_pixel_and_adds_zeros()
             r"picture 4x4, layer2 2x2, layer3 1x1, layer4 1x1\); use depth=20 or larger pictures",
         ),
         (20, 2, {}, r"picture 2x2, layer2 1x1, layer3 1x1\); use larger pictures"),
+        (9, 7, {}, r"picture 7x7, layer1 3x3, layer2 1x1, layer3 0x0\); use depth=20 or larger"),
+        (9, 16, {"stem": "large"}, r"pooling 4x4, layer1 2x2, layer2 1x1.*use stem=small"),
     ],
 )
 def test_a_picture_too_small_is_refused_with_its_sizes(
@@ -118,12 +143,14 @@ def test_a_picture_too_small_is_refused_with_its_sizes(
         resnet(depth, size, **options)
 
 
-@pytest.mark.parametrize(("depth", "size"), [(18, 5), (18, 8), (20, 3), (20, 8), (50, 97)])
+@pytest.mark.parametrize(
+    ("depth", "size"), [(9, 8), (9, 96), (18, 5), (18, 8), (20, 3), (20, 8), (50, 97)]
+)
 def test_the_smallest_pictures_that_are_taken_work(depth: int, size: int) -> None:
     model = resnet(depth, size, in_channels=1, classes=3)
     assert model(torch.rand(2, 1, size, size)).shape == (2, 3)
 
 
 def test_an_unknown_depth_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="depth: 19 is unknown; choose 18, 20, 32, 34, 44, 50"):
+    with pytest.raises(ValueError, match="depth: 19 is unknown; choose 9, 18, 20, 32, 34, 44, 50"):
         resnet(19)

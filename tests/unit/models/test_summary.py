@@ -9,7 +9,7 @@ from cnn_cli.models.summary import summarise
 
 
 def resnet(depth: int = 20, size: int = 16) -> ResNet:
-    return ResNet(3, 5, size, depth=depth, block="auto", stem="auto", zero_init=True)
+    return ResNet(3, 5, size, depth=depth, width=None, block="auto", stem="auto", zero_init=True)
 
 
 def small() -> nn.Sequential:
