@@ -132,7 +132,7 @@ def test_showing_runs_nothing(spy: Spy, capsys: pytest.CaptureFixture[str]) -> N
     assert cli.main(["seed=5", "--cfg", "job"]) == 0
     assert "\nseed: 5\n" in capsys.readouterr().out
     assert cli.main(["--cfg=job", "--package", "trainer", "--resolve"]) == 0
-    assert "epochs: 40" in capsys.readouterr().out.replace("epochs: ${", "")
+    assert "epochs: 25" in capsys.readouterr().out.replace("epochs: ${", "")
     assert cli.main(["--info", "defaults"]) == 0
     assert "dataset/digits" in capsys.readouterr().out
     assert cli.main(["--cfg=job", "--package", "nothing"]) == 2
