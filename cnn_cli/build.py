@@ -227,7 +227,9 @@ def _check_device(node: Node) -> None:
 
 
 def _check_model(node: Node, form: Preprocessing | None, trainer: Any, trust: Trust) -> None:
-    if form is None:
+    if form is None:  # its own fault is told already; the arguments can be checked all the same
+        target = locate("model._target_", node.get("_target_"), "model", trust)
+        bind("model", target, node, {"in_channels": 1, "num_classes": CLASSES, "image_size": 1})
         return
     plain = dataclasses.replace(form, mean=None, std=None)
     with torch.device("meta"):

@@ -23,7 +23,7 @@ from cnn_cli.arguments import Request
 from cnn_cli.config import parse
 from cnn_cli.errors import UserError
 from cnn_cli.explain import FAILURES, explain, not_understood, reason, single_options
-from cnn_cli.guard import check_hydra, check_searchpath
+from cnn_cli.guard import check_hydra, check_searchpath, refused_additions
 from cnn_cli.paths import config_dir
 from cnn_cli.resolving import plain
 from cnn_cli.run import check_writable, run_folder
@@ -93,6 +93,7 @@ def prepare(request: Request) -> Prepared:
     parsed = _parsed(request.overrides, loader, problems)
     parsed = single_options(parsed, _own(request.command), loader, problems)
     trust = _trust(parsed, problems)
+    problems += refused_additions(parsed)
     if problems:  # a wrong trust is told once
         parsed = [override for override in parsed if override.key_or_group != "trust" or trust]
     for override in parsed:

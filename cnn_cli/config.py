@@ -90,7 +90,7 @@ class TrainerConfig:
     max_time: Duration | None
     """a hard stop for training: 90s, 10m, 1.5h; null = none"""
     checkpoint_every: Count | None
-    """steps between checkpoints inside an epoch; null = after each validation only"""
+    """steps between checkpoints; null = after each validation only"""
     eval_batch_size: Count
     """pictures a batch in evaluation"""
     tensorboard: bool

@@ -109,6 +109,8 @@ def _explain_key(key: str, cfg: DictConfig, groups: Sequence[str], loader: Confi
         if part in node:
             node = node[part] if not OmegaConf.is_missing(node, part) else None
             continue
+        if parts[:depth] == ["figure"] and part in loader.get_group_options("figure"):
+            return f"{key}: the figure {part} is not chosen; add figure={part}"
         names = [str(name) for name in node if name not in ("hydra", "_target_")]
         known = sorted({*names, *groups} if depth == 0 else names)
         near = _elsewhere(part, known, cfg, loader) if len(parts) == 1 else closest(part, known)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnn_cli.targets import find_targets
 
 if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
 PLUGINS = {
@@ -75,6 +76,18 @@ def check_searchpath(paths: Any, trust: Sequence[str]) -> list[str]:
                 + (f", or add trust=[{package}] if it is yours" if scheme == "pkg" else "")
             )
     return problems
+
+
+def refused_additions(overrides: Sequence["Override"]) -> list[str]:
+    """A line for each +hydra.key that Hydra itself does not read; its own keys need no +."""
+    open_nodes = ("hydra.sweeper.params.", "hydra.job.env_set.")
+    return [
+        f"{override.input_line}: no such key; Hydra's own are set without +"
+        for override in overrides
+        if override.is_add()
+        and override.key_or_group.startswith("hydra.")
+        and not override.key_or_group.startswith(open_nodes)
+    ]
 
 
 def _check_plugin(kind: str, node: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ COLUMN = 34
 EXAMPLES = {
     "": (
         ("cnn-train", "digits and a small CNN, in seconds"),
-        ("cnn-train dataset=cifar10 model=resnet", "CIFAR-10 and a ResNet-20"),
+        ("cnn-train dataset=cifar10 model=resnet", "CIFAR-10 and a ResNet-9"),
         ("cnn-train evaluate", "the report on the newest run"),
         ("cnn-train visualize figure=gradcam", "where the network looks"),
         ("cnn-train predict images=photos/", "classify a folder of pictures"),
@@ -19,7 +19,7 @@ EXAMPLES = {
     "train": (
         ("cnn-train dataset=cifar10 model=resnet", "a good recipe"),
         ("cnn-train dataset=image_folder dataset.root=~/photos", "your own pictures"),
-        ("cnn-train model.channels=[16,32] optimizer.lr=0.05", "other settings"),
+        ("cnn-train 'model.channels=[16,32]' optimizer.lr=0.05", "other settings"),
         ("cnn-train resume=latest trainer.epochs=60", "go on, for longer"),
         ("cnn-train -m seed=0,1,2", "three runs in turn"),
         ("cnn-train experiment=smoke", "a recipe and its claim"),
@@ -33,7 +33,7 @@ EXAMPLES = {
     ),
     "visualize": (
         ("cnn-train visualize", "the usual figures"),
-        ("cnn-train visualize figure=[gradcam,mistakes]", "these two"),
+        ("cnn-train visualize 'figure=[gradcam,mistakes]'", "these two"),
         ("cnn-train visualize checkpoint=myrun dpi=300", "for print"),
     ),
     "predict": (

@@ -70,7 +70,9 @@ def find_images(images: str) -> tuple[Path, ...]:
     if path.is_file():
         return (path,)
     if path.is_dir():
-        files = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
+        named = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.is_dir()]
+        # As in training, hidden files are passed over: macOS puts ._photo.jpg beside photo.jpg.
+        files = [p for p in named if not any(n.startswith(".") for n in p.relative_to(path).parts)]
         nothing = f"images={images}: no picture in this folder ({', '.join(sorted(SUFFIXES))})"
     else:
         files = [p for p in map(Path, _matches(str(path))) if p.is_file()]
@@ -134,12 +136,25 @@ def write_csv(path: Path, answers: list[Answer]) -> None:
 
 
 def _show(display: Display, answers: list[Answer]) -> None:
+    """A table; where there is no terminal, lines that can be searched and cut."""
+    if not display.console.is_terminal:
+        for answer in answers[:SHOWN]:
+            pairs = zip(answer.classes, answer.probabilities, strict=True)
+            best = ", ".join(f"{name} {p:.1%}" for name, p in pairs)
+            display.say(f"{answer.path}: {best}", markup=False)
+    elif answers:
+        display.say(_table(answers[:SHOWN]))
+    if len(answers) > SHOWN:
+        display.say(f"... and {len(answers) - SHOWN} more in the CSV", style="dim")
+
+
+def _table(answers: list[Answer]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=True)
     table.add_column("picture", overflow="fold")
     table.add_column("class")
     table.add_column("", justify="right")
     table.add_column("next", style="dim", overflow="fold")
-    for answer in answers[:SHOWN]:
+    for answer in answers:
         others = [
             f"{name} {p:.1%}"
             for name, p in zip(answer.classes[1:], answer.probabilities[1:], strict=True)
@@ -150,7 +165,4 @@ def _show(display: Display, answers: list[Answer]) -> None:
             f"{answer.probabilities[0]:.1%}",
             Text(", ".join(others)),
         )
-    if answers:
-        display.say(table)
-    if len(answers) > SHOWN:
-        display.say(f"... and {len(answers) - SHOWN} more in the CSV", style="dim")
+    return table

@@ -47,7 +47,7 @@ def class_numbers(
         raise UserError(
             f"dataset: the model does not know the class {listed}{more}; it knows"
             f" {', '.join(model[:12])}{', ...' if len(model) > 12 else ''}."
-            " Where only the name differs: class_map={theirs: ours}"
+            " Where only the name differs: 'class_map={theirs: ours}'"
         )
     return tuple(model.index(name) for name in names)
 

@@ -157,6 +157,12 @@ def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> None
             f"resume: this run has done its {saved.step} steps; to train on, give more epochs"
             " than it had: trainer.epochs=N"
         )
+    patience = task.trainer.patience
+    if patience is not None and saved.stale >= patience and task.run.report.exists():
+        raise UserError(
+            f"resume: this run has stopped early: no better validation in {saved.stale} of them,"
+            f" and trainer.patience={patience}; start a new run with more patience to train longer"
+        )
     if saved.elapsed >= task.max_seconds:
         raise UserError(
             f"resume: trainer.max_time={task.trainer.max_time} is used up: this run has trained for"

@@ -87,4 +87,5 @@ def _subject(
         device=device.place,
         seed=config.seed,
         title=trained.title,
+        part=f"{dataset.name} {config.split}",
     )

@@ -47,6 +47,29 @@ class Checkpoint:
     versions: dict[str, str]
 
 
+FIELDS: Mapping[str, Any] = {
+    "model": dict,
+    "ema": dict | None,
+    "optimizer": dict,
+    "scaler": dict | None,
+    "step": int,
+    "total": int,
+    "best": float | None,
+    "best_loss": float | None,
+    "best_step": int | None,
+    "stale": int,
+    "rows": Tensor,
+    "elapsed": float,
+    "metrics_bytes": int,
+    "classes": list,
+    "preprocessing": dict,
+    "config": str,
+    "fingerprint": str,
+    "versions": dict,
+}
+"""What each field of a file must be: it may come from anywhere."""
+
+
 def name_of(step: int) -> str:
     return f"step-{step:08d}.ckpt"
 
@@ -100,12 +123,27 @@ def _rotate(run: Run) -> None:
 def load(path: Path) -> Checkpoint:
     """Read and check a checkpoint. Raises UserError that says what is wrong with the file."""
     fields = _read(path)
+    wrong = [key for key, kinds in FIELDS.items() if not isinstance(fields.get(key), kinds)]
     try:
         preprocessing = Preprocessing(**_tuples(fields.pop("preprocessing")))
+        wrong += [f"preprocessing.{key}" for key in _wrong_form(preprocessing)]
         classes = tuple(str(name) for name in fields.pop("classes"))
-        return Checkpoint(preprocessing=preprocessing, classes=classes, **fields)
-    except (KeyError, TypeError) as error:
+        if not wrong:
+            return Checkpoint(preprocessing=preprocessing, classes=classes, **fields)
+    except (AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a checkpoint of cnn-train: {error}") from error
+    raise UserError(f"{path}: not a checkpoint of cnn-train: wrong {', '.join(wrong)}")
+
+
+def _wrong_form(form: Preprocessing) -> list[str]:
+    """Fields of another type than they must have."""
+    kinds: dict[str, Any] = {"channels": int, "size": int, "resize": str}
+    wrong = [key for key, kind in kinds.items() if not isinstance(getattr(form, key), kind)]
+    for key in ("mean", "std"):
+        values = getattr(form, key)
+        if values is not None and not all(isinstance(value, float) for value in values):
+            wrong.append(key)
+    return wrong
 
 
 def read_config(path: Path) -> str:
@@ -147,8 +185,15 @@ def _verify(path: Path) -> None:
         if damaged:
             raise UserError(f"{path}: damaged ({damaged} fails its checksum)")
         return
-    record = json.loads(sidecar.read_text())
-    if (record["size"], record["sha256"]) != _size_and_hash(path):
+    try:
+        record = json.loads(sidecar.read_text())
+        stated = record["size"], record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: its {sidecar.name} cannot be read; without that file the checkpoint is"
+            " checked by its own checksums alone"
+        ) from error
+    if stated != _size_and_hash(path):
         raise UserError(f"{path}: damaged: size or sha256 differ from {sidecar.name}")
 
 

@@ -12,6 +12,8 @@ from rich.text import Text
 from cnn_cli.engine.records import Figures, Record
 
 LOG_WIDTH = 120
+LONG_LINE = 110
+"""Columns from which the line of an epoch has room for all of its figures."""
 
 
 def duration(seconds: float) -> str:
@@ -102,28 +104,33 @@ class Display:
         epochs = -(-self._total // self._steps_per_epoch)
         return f"epoch {min(step // self._steps_per_epoch + 1, epochs)}/{epochs}"
 
+    def _epoch_line(self, record: Record, long: bool) -> str:
+        """What an epoch gave; the long form has the learning rate and the speed as well."""
+        epochs = -(-self._total // self._steps_per_epoch)
+        line = f"epoch {record.epoch:{len(str(epochs))}d}/{epochs}"
+        line += _loss_and_accuracy("train", record.train.loss, record.train.accuracy)
+        if record.validation:
+            line += _loss_and_accuracy("val", **record.validation)
+        if long:
+            line += f"  lr {record.train.learning_rate:.1e}"
+            line += f"  {record.images_per_second:,.0f} img/s"
+        return f"{line}  {duration(record.elapsed)}"
+
     def epoch(self, record: Record, best: float | None) -> None:
         """One line for a finished epoch; `best` is the best validation figure so far."""
         self._best = best
-        epochs = -(-self._total // self._steps_per_epoch)
-        width = len(str(epochs))
-        line = (
-            f"epoch {record.epoch:{width}d}/{epochs}"
-            f"  train loss {record.train.loss:.4f} acc {record.train.accuracy:7.2%}"
-        )
-        if record.validation:
-            loss, accuracy = record.validation["loss"], record.validation["accuracy"]
-            line += f"  val {loss:.4f} {accuracy:7.2%}"
-        line += (
-            f"  lr {record.train.learning_rate:.1e}  {record.images_per_second:,.0f} img/s"
-            f"  {duration(record.elapsed)}"
-        )
-        self.say(line + ("  [bold green]best[/]" if record.best else ""))
+        for console in self.consoles:
+            line = self._epoch_line(record, long=console.width >= LONG_LINE)
+            console.print(line + ("  [bold green]best[/]" if record.best else ""), soft_wrap=True)
         if self._progress is not None:
             self._progress.update(self._total_task, completed=record.step)
             self._progress.update(
                 self._epoch_task, completed=0, description=self._epoch_name(record.step), figures=""
             )
+
+
+def _loss_and_accuracy(name: str, loss: float, accuracy: float) -> str:
+    return f"  {name} loss {loss:.3f} acc {accuracy:7.2%}"
 
 
 def _log_console(file: IO[str]) -> Console:

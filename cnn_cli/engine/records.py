@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Figures:
-    """Means over training steps: loss in nats, share of right answers, norm of the gradient."""
+    """Means over training steps: loss in nats, share of right answers, norm of the gradient.
+
+    Steps that fp16 skipped count in the first two only; the norm is 0 where it skipped them all.
+    """
 
     loss: float
     accuracy: float

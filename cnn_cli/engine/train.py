@@ -52,10 +52,13 @@ class Task:
 def train(task: Task, state: TrainState, display: Display, board: Board | None) -> str:
     """Train from state.step to the end; returns why it ended.
 
-    That is "finished", "early stop", "time is up", or the name of the signal that came.
+    That is "finished", "early stop", "time is up", or the name of the signal that came. A state
+    whose patience is used up already has ended: the signal came in the step of its early stop.
     Raises TrainingError where loss or gradient are no longer finite; earlier checkpoints stay.
     """
-    ended = ""
+    ended = _early_stop(task, state)
+    if ended:
+        return ended
     since_read = mark = time.monotonic()
     epoch_start, epoch_first = mark, state.step
     state.model.train()
@@ -82,7 +85,7 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
                 if board:
                     board.epoch(record, state.rows)
                 ended = ended or _early_stop(task, state)
-                if record.validated or ended:
+                if record.validated or ended or _checkpoint_due(task, state):
                     _save(task, state, record.best)
                 now = time.monotonic()
                 state.elapsed, mark = state.elapsed + now - mark, now
@@ -123,9 +126,12 @@ def _read(task: Task, state: TrainState, first: int, last: int) -> Figures:
     bad = (~suspects.isfinite()).any(dim=1).nonzero().flatten().tolist()
     if bad:
         raise TrainingError(_non_finite(state, first + bad[0], rows[bad[0], LOSS].item()))
-    loss, correct, count, norm = rows.sum(dim=0).tolist()
+    loss, correct, count, _ = rows.sum(dim=0).tolist()
+    norms = rows[:, GRAD_NORM]
+    norms = norms[norms.isfinite()]  # fp16's scaler skips steps that overflow
+    norm = norms.mean().item() if len(norms) else 0.0
     rate = state.optimizer.param_groups[0]["lr"]
-    return Figures(loss / count, correct / count, norm / len(rows), rate)
+    return Figures(loss / count, correct / count, norm, rate)
 
 
 def _non_finite(state: TrainState, step: int, loss: float) -> str:
@@ -134,15 +140,17 @@ def _non_finite(state: TrainState, step: int, loss: float) -> str:
     return (
         f"{what} is no longer finite since step {step + 1} (learning rate {rate:.3g}): training"
         " stopped, and no checkpoint was written from these weights. Likely causes, in this order:"
-        f" a learning rate that is too high (try optimizer.lr={_peak_rate(state) / 10:.3g}), no"
+        f" a learning rate that is too high (try optimizer.{_lower_rate(state)}), no"
         " warm-up (schedule.warmup=0.1), exploding gradients (trainer.clip_norm=1), or reduced"
         " precision (device.precision=fp32)"
     )
 
 
-def _peak_rate(state: TrainState) -> float:
-    """The peak learning rate that the user set."""
-    return float(state.optimizer.defaults["lr"])
+def _lower_rate(state: TrainState) -> str:
+    """A tenth of the peak rate that was set; Muon's kernels keep their norm, the rest may not."""
+    defaults = state.optimizer.defaults
+    key = "rest_lr" if "rest_lr" in defaults else "lr"
+    return f"{key}={defaults[key] / 10:.3g}"
 
 
 def _finish_epoch(task: Task, state: TrainState, rate: float, forced: bool) -> Record:

@@ -30,6 +30,8 @@ SHORT = 9
 SHORT_SCALE = 1 / 3
 """Of the logits, which are large after maximum pooling (Page: 1/8)."""
 DEPTHS = sorted([SHORT, *BLOCKS])
+SMALLEST = 3
+"""Side in pixels of the smallest picture that CIFAR's family halves twice."""
 LARGE_STEM_FROM = 96
 
 
@@ -252,7 +254,8 @@ def _check_sizes(image_size: int, depth: int, stem: Stem) -> None:
         sides.append(sides[-1] // 2 if pooled else out_size(sides[-1], 3, 2, 1))
     if min(sides[:-1]) <= 1:
         shown = ", ".join(f"{name} {side}x{side}" for name, side in zip(names, sides, strict=True))
-        shallower = ["depth=20"] if depth == SHORT or stages == 4 else []
+        deep = (depth == SHORT or stages == 4) and image_size >= SMALLEST
+        shallower = ["depth=20"] if deep else []
         fixes = [*(["stem=small"] if stem == "large" else []), *shallower, "larger pictures"]
         raise ValueError(
             f"depth: pictures of {image_size} pixels are too small for depth {depth} with the "

@@ -24,7 +24,7 @@ class Muon(Optimizer):
     behind, scaled to `lr` times the kernel's own norm; after the step the kernel has the norm it
     started with, as in KellerJordan/cifar10-airbench. `lr` is therefore a relative change, the same
     for every width and depth, and kernels need no weight decay. That suits networks that normalise
-    after their convolutions.
+    after their convolutions. A kernel that starts at zero has no norm to keep and goes as the rest.
 
     All other parameters (norms, biases, dense layers) go by Nesterov momentum at `rest_lr`, those
     with weights to decay pulled by `weight_decay` of their group.
@@ -48,6 +48,7 @@ class Muon(Optimizer):
             groups.append(group | {"params": kernels, "lr": lr, "momentum": momentum})
             groups.append(group | {"params": rest, "lr": rest_lr, "momentum": rest_momentum})
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        defaults["rest_lr"] = rest_lr
         super().__init__([group for group in groups if group["params"]], defaults)
 
     @torch.no_grad()
@@ -61,17 +62,24 @@ class Muon(Optimizer):
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
-                if parameter.ndim == 4:
+                if parameter.ndim == 4 and self._turns(parameter):
                     self._turn(parameter, parameter.grad, group["lr"], group["momentum"])
                 else:
                     self._descend(parameter, parameter.grad, group)
         return loss
 
-    def _turn(self, kernel: Tensor, gradient: Tensor, lr: float, momentum: float) -> None:
+    def _turns(self, kernel: Tensor) -> bool:
+        """Whether it has a norm to keep, which is looked at before its first step."""
         state = self.state[kernel]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(kernel)
-            state["norm"] = kernel.norm()
+            norm = kernel.norm()
+            if norm.item() > 0:
+                state["norm"] = norm
+        return "norm" in state
+
+    def _turn(self, kernel: Tensor, gradient: Tensor, lr: float, momentum: float) -> None:
+        state = self.state[kernel]
         buffer: Tensor = state["momentum_buffer"].mul_(momentum).add_(gradient)
         update = orthogonalised(torch.add(gradient, buffer, alpha=momentum))
         norm: Tensor = state["norm"]

@@ -48,7 +48,7 @@ def confusion(subject: Subject, *, pairs: NonNegativeInt) -> "dict[str, Figure]"
     with style():
         return {
             "confusion": draw_confusion(
-                counts, predictions.classes, f"{subject.title} · {right}", pairs
+                counts, predictions.classes, f"{subject.origin} · {right}", pairs
             )
         }
 

@@ -110,6 +110,7 @@ def _mark_best(axes: "Axes", lines: Lines) -> None:
             va="top",
             color=INK,
             fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
         )
 
 
@@ -123,14 +124,22 @@ def _single(axes: "Axes", data: Points, title: str, colour: str) -> None:
 
 
 def _finish(axes: "Axes", lines: Lines) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     first, last = lines[0]["epoch"], lines[-1]["epoch"]
     pad = 0.02 * max(last - first, 1)
     axes.set_xlim(first - pad, last + 2 * pad)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    axes.set_xticks(_ticks(first, last))
     axes.grid(axis="y")
     axes.tick_params(color=FAINT)
+
+
+def _ticks(first: int, last: int) -> list[int]:
+    """The first epoch, the last one and round ones between them, none close to either end."""
+    sizes = (size * 10**power for power in range(9) for size in (1, 2, 5))
+    step = next(size for size in sizes if 8 * size >= last - first)
+    between = range(step * (first // step + 1), last, step)
+    return [first, *(e for e in between if 2 * min(e - first, last - e) > step), last][
+        : last - first + 1
+    ]
 
 
 def _many(count: int, thing: str) -> str:

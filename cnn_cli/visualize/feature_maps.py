@@ -89,7 +89,7 @@ def _draw(subject: Subject, batch: "Batch", chosen: list[Maps], count: int) -> "
     row_height = TILE + LABEL + 0.06
     tall = HEADER + max(len(chosen) * row_height, PICTURE + LABEL) + 0.15
     what = "the strongest maps of each stage, each with its own scale"
-    figure = new_figure(wide, tall, "Feature maps", f"{subject.title} · {what}")
+    figure = new_figure(wide, tall, "Feature maps", f"{subject.origin} · {what}")
     axes = panel(figure, MARGIN, HEADER + LABEL, PICTURE, PICTURE)
     show(axes, displayed(batch.images[0]))
     name = shortened(subject.classes[int(batch.labels[0])], 20)

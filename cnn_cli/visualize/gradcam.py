@@ -124,7 +124,7 @@ def _draw(
     rows = -(-len(images) // columns)
     high = 2 * TILE + LABEL + 0.22
     width = max(2 * MARGIN + columns * (TILE + GAP) + 0.7, 6.6)
-    subtitle = f"{subject.title} · evidence for the {explain} class at layer {evidence.layer}"
+    subtitle = f"{subject.origin} · evidence for the {explain} class at layer {evidence.layer}"
     figure = new_figure(width, HEADER + rows * high + 0.1, "Grad-CAM", subtitle)
     for index, image in enumerate(images):
         row, column = divmod(index, columns)

@@ -45,7 +45,7 @@ def mistakes(subject: Subject, *, count: Count) -> "dict[str, Figure]":
     worst = most_confident(predictions, count)
     images = split.take(torch.from_numpy(worst)).images
     wrong = int((predictions.predicted != predictions.labels).sum())
-    subtitle = f"{subject.title} · {wrong:,} of {len(split):,} pictures wrong"
+    subtitle = f"{subject.origin} · {wrong:,} of {len(split):,} pictures wrong"
     with style():
         return {"mistakes": _draw(predictions, worst.tolist(), images, subtitle)}
 

@@ -27,7 +27,9 @@ class Subject:
     device: torch.device
     seed: int
     title: str
-    """what the pictures are of: the run's name"""
+    """what the figures are of: the run's name"""
+    part: str = ""
+    """what the pictures are of, where there are any: `cifar10 test`"""
     model: nn.Module | None = None
     """in evaluation mode, on `device`; (N, C, H, W) float in [0, 1] -> logits (N, K)"""
     dataset: Dataset | None = None
@@ -38,6 +40,11 @@ class Subject:
     """the model's predictions for `split`, in its order; computed at the first call"""
     metrics: tuple[Mapping[str, Any], ...] = ()
     """the lines of metrics.jsonl"""
+
+    @property
+    def origin(self) -> str:
+        """The run and the pictures, for the subtitle of a figure that shows them."""
+        return " · ".join(filter(None, (self.title, self.part)))
 
 
 def needed(value: T | None, figure: str, what: str) -> T:

@@ -60,10 +60,10 @@ def step(model: nn.Module, by: Optimizer) -> float:
 def test_the_loss_falls_under_every_schedule(name: str, plan: str) -> None:
     model, factor = network(), schedule(plan)
     by = optimizer(name, model)
-    peak = by.param_groups[0]["lr"]
+    peaks = [group["lr"] for group in by.param_groups]
     losses = []
     for index in range(STEPS):
-        for group in by.param_groups:
+        for group, peak in zip(by.param_groups, peaks, strict=True):
             group["lr"] = peak * factor(index / STEPS)
         losses.append(step(model, by))
     assert losses[-1] < 0.5 * losses[0]

@@ -52,6 +52,8 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ("name=x", "name: no such key (did you mean 'device.name' or 'run.name'?)"),
         ("depth=56", "depth: no such key (did you mean 'model.depth' of model=resnet?)"),
         ("zzz=1", "zzz: no such key; there are augmentation, "),
+        ("+hydra.x=1", "+hydra.x=1: no such key; Hydra's own are set without +"),
+        ("+hydra.job.foo=1", "+hydra.job.foo=1: no such key; Hydra's own are set without +"),
         ("model.depth=20", "model.depth: model=cnn has no such key; there are activation, chann"),
         ("seed.x=1", "seed.x: seed is a value and has no keys"),
         ("+seed=1", "+seed=1: seed is there already; leave out the +"),

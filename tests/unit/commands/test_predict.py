@@ -34,6 +34,15 @@ def test_a_file_a_folder_and_a_pattern(pictures):
     assert [path.name for path in find_images(f"{plain}/**/*.PNG")] == ["c.PNG"]
 
 
+def test_in_a_folder_hidden_files_are_passed_over_and_broken_links_are_not(pictures):
+    (pictures / "._a.jpg").write_bytes(b"what macOS leaves")
+    (pictures / ".cache").mkdir()
+    Image.new("L", (8, 8)).save(pictures / ".cache" / "x.png")
+    (pictures / "e.png").symlink_to("nowhere")
+    names = [path.name for path in find_images(str(pictures))]
+    assert names == ["a.jpg", "b.png", "d.png", "e.png", "c.PNG"]
+
+
 @pytest.mark.parametrize("what", ["missing.png", "*.png"])
 def test_nothing_found_is_said(what):
     with pytest.raises(UserError, match="no such file or folder"):

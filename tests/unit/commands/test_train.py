@@ -66,3 +66,16 @@ def test_an_earlier_checkpoint_is_no_place_to_go_on_from(run, capsys):
     shutil.copy(last, earlier)
     assert main([f"resume={earlier}", "trainer.epochs=9"]) == 2
     assert "has gone on to step-00000006" in capsys.readouterr().err
+
+
+def test_a_run_that_has_stopped_early_is_not_trained_on(capsys):
+    still = ("optimizer=sgd", "optimizer.lr=1e-9", "trainer.patience=1", "trainer.epochs=30")
+    assert main(["train", *SMALL, *still, "run.name=early"]) == 0
+    assert "early stop" in capsys.readouterr().out
+    assert main(["resume=early"]) == 2
+    assert "has stopped early" in capsys.readouterr().err
+    shutil.rmtree("runs/early/report")
+    steps = (Path("runs/early") / "metrics.jsonl").read_text()
+    assert main(["resume=early"]) == 0
+    assert (Path("runs/early") / "metrics.jsonl").read_text() == steps
+    assert Path("runs/early/report/report.json").is_file()

@@ -142,3 +142,43 @@ def test_sidecar_states_size_and_hash(run):
     record = json.loads(path.with_suffix(".json").read_text())
     assert record["size"] == path.stat().st_size
     assert len(record["sha256"]) == 64
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]", "5"])
+def test_a_damaged_sidecar_is_named(run, text):
+    path = save(run, EXAMPLE, is_best=True)
+    path.with_suffix(".json").write_text(text)
+    with pytest.raises(UserError, match=r"its step-00000007\.json cannot be read"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("step", "7"),
+        ("config", 5),
+        ("model", 3),
+        ("elapsed", "x"),
+        ("rows", [1.0]),
+        ("classes", "abc"),
+        ("preprocessing", [1]),
+    ],
+)
+def test_a_field_of_another_type_is_named(run, field, value):
+    path = save(run, EXAMPLE, is_best=True)
+    path.with_suffix(".json").unlink()
+    fields = torch.load(path, weights_only=True)
+    torch.save(fields | {field: value}, path)
+    with pytest.raises(UserError, match="not a checkpoint of cnn-train"):
+        load(path)
+
+
+@pytest.mark.parametrize(("key", "value"), [("size", "8"), ("mean", ["x"]), ("resize", 1)])
+def test_preprocessing_of_another_type_is_named(run, key, value):
+    path = save(run, EXAMPLE, is_best=True)
+    path.with_suffix(".json").unlink()
+    fields = torch.load(path, weights_only=True)
+    fields["preprocessing"][key] = value
+    torch.save(fields, path)
+    with pytest.raises(UserError, match=rf"wrong preprocessing\.{key}"):
+        load(path)

@@ -34,7 +34,7 @@ def test_one_plain_line_an_epoch_without_a_terminal(tmp_path):
         display.step(5, RECORD.train, 100.0)
         display.epoch(RECORD, 0.9)
     line = (
-        "epoch  2/10  train loss 0.5000 acc  75.00%  val 0.2500  90.00%"
+        "epoch  2/10  train loss 0.500 acc  75.00%  val loss 0.250 acc  90.00%"
         "  lr 1.0e-02  1,234 img/s  1:05  best\n"
     )
     assert file.getvalue() == line

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from cnn_cli.data.contract import Dataset
 from cnn_cli.engine import checkpoint
-from cnn_cli.engine.state import TrainState, restore
-from cnn_cli.engine.train import Task
+from cnn_cli.engine.state import COUNT, GRAD_NORM, TrainState, restore
+from cnn_cli.engine.train import Task, _lower_rate, _read
 from cnn_cli.errors import TrainingError
+from cnn_cli.optim.muon import Muon
 
 
 def lines(task: Task) -> list[dict[str, Any]]:
@@ -218,6 +219,48 @@ def test_checkpoints_inside_an_epoch(bench):
         task = bench.task("second", checkpoint_every=3, epochs=2)
         bench.train(task, bench.state(task))
     assert names == [3, 4, 6, 8]
+
+
+def test_checkpoints_are_due_at_the_end_of_an_epoch_without_validation_as_well(bench):
+    task = bench.task(checkpoint_every=4, epochs=4, validate_every=4)
+    saved = []
+    original = checkpoint.save
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "save", lambda r, c, b: saved.append(c.step) or original(r, c, b))
+        bench.train(task, bench.state(task))
+    assert task.plan.steps_per_epoch == 4
+    assert saved == [4, 8, 12, 16]
+
+
+def test_a_state_whose_patience_is_used_up_trains_no_further(bench):
+    """A signal in the very step of the early stop must not give a resumed run another epoch."""
+    task = bench.task(epochs=50, patience=2)
+    state = bench.state(task)
+    state.step, state.stale = 12, 2
+    before = {key: value.clone() for key, value in state.model.state_dict().items()}
+    assert bench.train(task, state) == "early stop"
+    assert state.step == 12
+    assert all(torch.equal(value, before[key]) for key, value in state.model.state_dict().items())
+
+
+def test_steps_that_fp16_skipped_leave_the_mean_gradient_finite(bench):
+    task = bench.task()
+    state = bench.state(task)
+    state.scaler = torch.amp.GradScaler("cpu", enabled=False)
+    state.rows[:, COUNT] = 16
+    state.rows[:, GRAD_NORM] = torch.tensor([1.0, math.inf, 3.0, math.nan])
+    assert _read(task, state, 0, 4).grad_norm == 2.0
+    state.rows[:, GRAD_NORM] = math.nan
+    assert _read(task, state, 0, 4).grad_norm == 0.0
+
+
+def test_the_advice_names_the_rate_that_can_be_too_high(bench):
+    task = bench.task()
+    state = bench.state(task)
+    assert _lower_rate(state) == "lr=0.005"
+    options = {"momentum": 0.6, "rest_momentum": 0.9, "weight_decay": 0.0}
+    state.optimizer = Muon(state.model.parameters(), lr=0.1, rest_lr=0.05, **options)
+    assert _lower_rate(state) == "rest_lr=0.005"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

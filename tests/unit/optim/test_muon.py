@@ -60,6 +60,23 @@ def test_a_kernel_keeps_the_norm_of_its_start_over_many_steps() -> None:
     assert layer.weight.norm().item() == pytest.approx(start, rel=1e-5)
 
 
+def test_a_kernel_that_starts_at_zero_is_trained() -> None:
+    torch.manual_seed(0)
+    last = nn.Conv2d(4, 3, 3, padding=1, bias=False)
+    nn.init.zeros_(last.weight)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), last, nn.Flatten())
+    images, wanted = torch.rand(8, 1, 4, 4), torch.rand(8, 48)
+    by, losses = muon(model), []
+    for _ in range(30):
+        loss = (model(images) - wanted).square().mean()
+        by.zero_grad()
+        loss.backward()
+        by.step()
+        losses.append(loss.item())
+    assert last.weight.norm() > 0.1
+    assert losses[-1] < 0.7 * losses[0]
+
+
 def test_all_but_kernels_go_by_nesterov_momentum() -> None:
     torch.manual_seed(0)
     mine = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4))
