@@ -131,8 +131,9 @@ def keep_memory() -> None:
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 1 << 30)
+    # Either setting ends glibc's own adaptation: the second alone, where it refuses the first as
+    # too large, would be worse than none.
+    if mallopt is not None and mallopt(M_MMAP_THRESHOLD, 1 << 30):
         mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 

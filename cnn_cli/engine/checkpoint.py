@@ -6,7 +6,8 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
@@ -45,29 +46,6 @@ class Checkpoint:
     config: str
     fingerprint: str
     versions: dict[str, str]
-
-
-FIELDS: Mapping[str, Any] = {
-    "model": dict,
-    "ema": dict | None,
-    "optimizer": dict,
-    "scaler": dict | None,
-    "step": int,
-    "total": int,
-    "best": float | None,
-    "best_loss": float | None,
-    "best_step": int | None,
-    "stale": int,
-    "rows": Tensor,
-    "elapsed": float,
-    "metrics_bytes": int,
-    "classes": list,
-    "preprocessing": dict,
-    "config": str,
-    "fingerprint": str,
-    "versions": dict,
-}
-"""What each field of a file must be: it may come from anywhere."""
 
 
 def name_of(step: int) -> str:
@@ -123,27 +101,33 @@ def _rotate(run: Run) -> None:
 def load(path: Path) -> Checkpoint:
     """Read and check a checkpoint. Raises UserError that says what is wrong with the file."""
     fields = _read(path)
-    wrong = [key for key, kinds in FIELDS.items() if not isinstance(fields.get(key), kinds)]
     try:
-        preprocessing = Preprocessing(**_tuples(fields.pop("preprocessing")))
-        wrong += [f"preprocessing.{key}" for key in _wrong_form(preprocessing)]
-        classes = tuple(str(name) for name in fields.pop("classes"))
-        if not wrong:
-            return Checkpoint(preprocessing=preprocessing, classes=classes, **fields)
+        form = Preprocessing(**_tuples(fields["preprocessing"]))
+        made = Checkpoint(**{**_tuples(fields), "preprocessing": form})
     except (AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a checkpoint of cnn-train: {error}") from error
-    raise UserError(f"{path}: not a checkpoint of cnn-train: wrong {', '.join(wrong)}")
+    wrong = [*_of_wrong_type(made), *(f"preprocessing.{name}" for name in _of_wrong_type(form))]
+    if wrong:
+        raise UserError(f"{path}: not a checkpoint of cnn-train: wrong {', '.join(wrong)}")
+    return made
 
 
-def _wrong_form(form: Preprocessing) -> list[str]:
-    """Fields of another type than they must have."""
-    kinds: dict[str, Any] = {"channels": int, "size": int, "resize": str}
-    wrong = [key for key, kind in kinds.items() if not isinstance(getattr(form, key), kind)]
-    for key in ("mean", "std"):
-        values = getattr(form, key)
-        if values is not None and not all(isinstance(value, float) for value in values):
-            wrong.append(key)
-    return wrong
+def _of_wrong_type(made: Checkpoint | Preprocessing) -> list[str]:
+    """Fields whose value has another type than their annotation: a file may come from anywhere."""
+    hints = get_type_hints(type(made))
+    return [name for name, hint in hints.items() if not _is(getattr(made, name), hint)]
+
+
+def _is(value: object, hint: Any) -> bool:
+    """Whether `value` is what the annotation says; keys and values of dicts are not looked at."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        return any(_is(value, part) for part in arguments)
+    if origin is Literal:
+        return value in arguments
+    if origin is tuple:
+        return isinstance(value, tuple) and all(_is(item, arguments[0]) for item in value)
+    return isinstance(value, origin or hint)
 
 
 def read_config(path: Path) -> str:

@@ -43,7 +43,7 @@ class ResNet(nn.Module):
     from stage to stage, and `block` exchanges the kind of block and keeps their number. Depth 9 is
     that of Page (2018, "How to train your ResNet"), from 24 channels (Page: 64) to eight times
     that: each stage halves the map by pooling, the first and the last have a residual block, and
-    the head takes each map's maximum. It learns more a second than the others.
+    the head takes each map's maximum.
     The large stem (7x7, stride 2, then max pooling) quarters the picture's side; the small one
     (3x3) keeps it; `auto` is large from 96 pixels.
     Raises ValueError for an unknown depth, for a block that depth 9 does not have, and for an input

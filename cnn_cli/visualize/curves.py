@@ -137,9 +137,7 @@ def _ticks(first: int, last: int) -> list[int]:
     sizes = (size * 10**power for power in range(9) for size in (1, 2, 5))
     step = next(size for size in sizes if 8 * size >= last - first)
     between = range(step * (first // step + 1), last, step)
-    return [first, *(e for e in between if 2 * min(e - first, last - e) > step), last][
-        : last - first + 1
-    ]
+    return sorted({first, last, *(e for e in between if 2 * min(e - first, last - e) > step)})
 
 
 def _many(count: int, thing: str) -> str:

@@ -274,3 +274,16 @@ def test_one_checkpoint_at_a_time(recorded: dict[str, Any]) -> None:
     assert problems("evaluate", "-m", "split=val,test", "output=x") == (
         "output: all jobs of the multirun would write to the same folder; leave it out",
     )
+
+
+def test_a_setting_of_a_figure_that_is_not_chosen_says_so(recorded: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="figure feature_maps is not chosen; add figure=feature_m"):
+        composed("visualize", "figure.feature_maps.picture=3")
+
+
+def test_a_models_arguments_are_checked_beside_a_wrong_data_set() -> None:
+    with pytest.raises(UserError) as caught:
+        composed("dataset.size=0", "model.kernel_size=16")
+    found = "\n".join(caught.value.problems)
+    assert "dataset.size=0" in found
+    assert "model.kernel_size=16" in found

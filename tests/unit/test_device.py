@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from cnn_cli.config import DeviceConfig
-from cnn_cli.device import Device, available, choose, cores
+from cnn_cli.device import M_MMAP_THRESHOLD, Device, available, choose, cores, keep_memory
 from cnn_cli.errors import UserError
 
 
@@ -106,3 +107,12 @@ def test_bf16_without_amx_is_warned_of(monkeypatch):
     assert Device(torch.device("cpu"), "fp32", True, False, 1, 0).warning == ""
     monkeypatch.setattr("cnn_cli.device._has_amx", lambda: True)
     assert Device(torch.device("cpu"), "bf16", True, False, 1, 0).warning == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
+def test_where_glibc_refuses_the_first_setting_it_keeps_its_own_rules(monkeypatch):
+    asked = []
+    library = SimpleNamespace(mallopt=lambda name, _: asked.append(name) or 0)
+    monkeypatch.setattr("ctypes.CDLL", lambda _: library)
+    keep_memory()
+    assert asked == [M_MMAP_THRESHOLD]

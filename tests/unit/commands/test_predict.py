@@ -1,16 +1,19 @@
 """Which files are meant, and an answer for each of them."""
 
 import csv
+import io
 
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 from torch import nn
 
-from cnn_cli.commands.predict import Answer, classify, find_images, write_csv
+from cnn_cli.commands.predict import Answer, _show, classify, find_images, write_csv
 from cnn_cli.commands.trained import Trained
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.device import Device
+from cnn_cli.engine.display import Display
 from cnn_cli.errors import UserError
 
 
@@ -74,3 +77,14 @@ def test_an_unreadable_file_does_not_stop_the_others(pictures, tmp_path):
 def test_no_readable_file_at_all(tmp_path):
     write_csv(tmp_path / "out.csv", [Answer(tmp_path / "a", error="broken")])
     assert (tmp_path / "out.csv").read_text().splitlines()[1].endswith("a,broken")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_without_a_terminal_each_picture_has_one_whole_line(tmp_path, terminal):
+    out = io.StringIO()
+    display = Display(Console(file=out, width=40, force_terminal=terminal, color_system=None))
+    path = tmp_path / "a rather long name with spaces" / "and a [bracket].png"
+    _show(display, [Answer(path, ("cat", "dog"), (0.75, 0.25))])
+    line = f"{path}: cat 75.0%, dog 25.0%"
+    assert (line in out.getvalue().splitlines()) is not terminal
+    assert "75.0%" in out.getvalue()

@@ -1,6 +1,9 @@
 """What each figure shows, read back from its axes."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ from cnn_cli.engine.predict import Predictions
 from cnn_cli.errors import UserError
 from cnn_cli.visualize.augmentation import augmentation
 from cnn_cli.visualize.confusion import confused_pairs, confusion, confusion_counts, draw_confusion
-from cnn_cli.visualize.curves import curves, points
+from cnn_cli.visualize.curves import _ticks, curves, points
 from cnn_cli.visualize.feature_maps import feature_maps
 from cnn_cli.visualize.filters import filters, first_filters
 from cnn_cli.visualize.hooks import layer_maps
@@ -246,3 +249,21 @@ def test_figures_take_their_look_from_the_style_and_leave_no_settings(make_subje
     assert dict(matplotlib.rcParams) == before
     assert to_rgb(figure.get_facecolor()) == (1, 1, 1)
     assert not figure.axes[0].spines["top"].get_visible()
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (1, 2), (1, 20), (1, 300), (11, 30), (7, 7)])
+def test_epochs_are_marked_from_the_first_to_the_last(first: int, last: int) -> None:
+    ticks = _ticks(first, last)
+    assert (ticks[0], ticks[-1]) == (first, last)
+    assert ticks == sorted(set(ticks))
+    assert len(ticks) <= 10
+    steps = {b - a for a, b in pairwise(ticks[1:-1])}
+    assert len(steps) <= 1
+
+
+def test_figures_of_pictures_name_their_data_and_split(make_subject: Make) -> None:
+    subject = replace(make_subject(), part="shapes val")
+    for draw in (partial(mistakes, count=2), partial(confusion, pairs=3)):
+        (figure,) = draw(subject).values()
+        assert "a run · shapes val · " in words(figure)
+    assert make_subject().origin == "a run"
