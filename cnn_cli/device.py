@@ -126,7 +126,7 @@ def keep_memory() -> None:
     """Let the process keep the memory that a step frees, for the next one, up to 1 GiB a piece.
 
     By default glibc returns each large map to the system, which then clears it page by page when
-    the next step asks for it: a step of a small network takes 1.1 to 1.2 times as long.
+    the next step asks for it: the digits' CNN then trains 1.08 times as long on two cores.
     """
     if sys.platform != "linux":
         return
