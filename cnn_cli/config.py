@@ -66,6 +66,10 @@ class DeviceConfig:
 class LossConfig:
     label_smoothing: ProperFraction
     """share of the target spread evenly over all classes"""
+    class_weights: Literal["auto"] | Mapping[str, Positive] | None
+    """what each class counts; auto makes all classes count alike, a mapping names some"""
+    focal_gamma: NonNegative
+    """focus on pictures that are hard; 0 = none"""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ class TrainerConfig:
     """passes over the training pictures"""
     batch_size: Count
     """pictures a step, in all"""
+    lr_batch: Count | None
+    """batch size that the optimizer's rates are meant for; they grow and shrink with the real one
+    (Goyal et al. 2017); null = they are as given"""
+    sampling: Literal["uniform", "balanced"]
+    """balanced shows every class as often, and so repeats pictures of the rare ones"""
     accumulate: Count
     """parts that a batch is computed in, to save memory; the step is the same only without batch
     norm, which takes each part by itself"""
