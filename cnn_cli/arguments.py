@@ -52,7 +52,7 @@ CHOICES = {
 }
 
 PATH_KEYS = {"checkpoint", "resume", "images", "output", "weights", "baseline"}
-PATH_KEYS |= {"run.dir", "run.name", "dataset.url"}
+PATH_KEYS |= {"run.dir", "run.name", "dataset.url", "dataset.file"}
 NOT_EXPANDED = {"run.name", "dataset.url"}
 
 

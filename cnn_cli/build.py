@@ -14,7 +14,7 @@ from cnn_cli import checking
 from cnn_cli import device as devices
 from cnn_cli.augmentation.pipeline import Augmentation, Op
 from cnn_cli.binding import bind, construct, require_kind, returns
-from cnn_cli.config import Config, DatasetFacts, DeviceConfig, Node
+from cnn_cli.config import Config, Node
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.errors import UserError, closest
 from cnn_cli.limits import Count, Positive
@@ -24,6 +24,7 @@ from cnn_cli.optim.groups import parameter_groups
 from cnn_cli.optim.ranges import argument_kinds
 from cnn_cli.optim.schedules import Schedule
 from cnn_cli.rng import seed_layers
+from cnn_cli.sections import DatasetFacts, DeviceConfig
 from cnn_cli.targets import locate
 
 FACTS = tuple(DatasetFacts.__dataclass_fields__)

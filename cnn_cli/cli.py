@@ -74,14 +74,20 @@ def _hydra(request: Request) -> int:
         try:
             start()
         except JobFailedError:
-            return FAILED
+            codes.append(FAILED)
         except BrokenPipeError:
             raise
         except FAILURES as error:  # of Hydra itself: a job's own are told where it runs
             raise UserError(f"hydra: {reason(error)}") from error
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else DONE
-            return WRONG if code and request.action == "show" else code
+            if code not in STOPPED:
+                return WRONG if code and request.action == "show" else code
+            codes = [code]
+    if prepared.sweep is not None:
+        from cnn_cli.commands import sweep
+
+        sweep.conclude(prepared.sweep)
     return worst(codes)
 
 
@@ -149,23 +155,39 @@ def run_job(request: Request, cfg: "DictConfig") -> int:
     if folder is not None and not any(folder.iterdir()):
         folder.rmdir()  # made by Hydra; the command makes it when it has something to write
     given = list(state.overrides.task) if sweep else request.given
+    if sweep:
+        print(f"\njob {state.job.num}: {' '.join(given)}", flush=True)
+    error = ""
     try:
         command = import_module(f"cnn_cli.commands.{request.command}")
         with _argv(request.typed):  # for the record of the run: what a person typed
             code: int = command.run(parse(request.command, cfg), given, folder)
-    except UserError as error:
-        code = _wrong(error)
-    except TrainingError as error:
-        print(f"cnn-train: failed: {error}", file=sys.stderr)
-        code = FAILED
-    except Exception:  # noqa: BLE001  a fault of ours, or of a component: everything about it is wanted
+    except UserError as problem:
+        code, error = _wrong(problem), "; ".join(problem.problems)
+    except TrainingError as problem:
+        print(f"cnn-train: failed: {problem}", file=sys.stderr)
+        code, error = FAILED, str(problem)
+    except Exception as problem:  # noqa: BLE001  a fault of ours or of a component: all of it is wanted
         traceback.print_exc()
-        code = FAILED
+        code, error = FAILED, f"{type(problem).__name__}: {problem}"
+    if folder is not None and request.command == "train":
+        _note(folder, given, code, error)
     if code in STOPPED:
         raise SystemExit(code)
     if code != DONE and not state.launcher._target_.endswith(".BasicLauncher"):
         raise JobFailedError(code)  # from another process only an exception gets back
     return code
+
+
+def _note(folder: Path, given: Sequence[str], code: int, error: str) -> None:
+    """Keep how a sweep's job ended, and say at once where one failed."""
+    from cnn_cli.commands import sweep
+
+    sweep.note(folder, given, code, error)
+    if error:
+        log = folder / "train.log"
+        where = log if log.exists() else folder
+        print(f"cnn-train: job {folder.name} failed, see {where}; going on", file=sys.stderr)
 
 
 class JobFailedError(Exception):

@@ -19,14 +19,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from cnn_cli import recorded
-from cnn_cli.arguments import Request
+from cnn_cli.arguments import Request, quote
 from cnn_cli.config import parse
 from cnn_cli.errors import UserError
 from cnn_cli.explain import FAILURES, explain, not_understood, reason, single_options
 from cnn_cli.guard import check_hydra, check_searchpath, refused_additions
 from cnn_cli.paths import config_dir
 from cnn_cli.resolving import plain
-from cnn_cli.run import check_writable, run_folder
+from cnn_cli.run import check_output, check_writable, run_folder
 from cnn_cli.targets import check_targets, check_trust
 
 VERSION_BASE = "1.3"
@@ -42,6 +42,8 @@ class Prepared:
 
     config_name: str
     overrides: tuple[str, ...]
+    sweep: Path | None = None
+    """the folder of a training sweep's jobs"""
 
 
 @dataclass(frozen=True)
@@ -106,14 +108,19 @@ def prepare(request: Request) -> Prepared:
     overrides, cfg = composer.settle(overrides, mode, problems)
     problems += check_hydra(cfg)
     jobs = [cfg]
-    if not problems and (request.multirun or cfg.hydra.mode == RunMode.MULTIRUN):
+    sweeps = request.multirun or cfg.hydra.mode == RunMode.MULTIRUN
+    if not problems and sweeps:
         jobs = _jobs(composer, cfg, problems)
         problems += _check_places(jobs)
     for number, job in enumerate(jobs):
         problems += _check(request, composer, job, trust, build=number < DRY_BUILDS)
     if problems:
         raise UserError(*dict.fromkeys(problems))
-    return Prepared(composer.config_name, tuple(overrides))
+    folder = None
+    if sweeps and request.command == "train" and request.action == "run":
+        folder = Path(str(cfg.hydra.sweep.dir))  # has the time in it: settled once
+        overrides = [*overrides, f"hydra.sweep.dir={quote(str(folder))}"]
+    return Prepared(composer.config_name, tuple(overrides), folder)
 
 
 def make_loader(extra: str | None) -> ConfigLoaderImpl:
@@ -267,7 +274,7 @@ def _check_writable(
     )
     try:
         if isinstance(output, str):
-            _check_output(Path(output))
+            check_output(Path(output))
         if command == "train" and record is None and isinstance(root, str):
             if isinstance(directory or name, str):
                 run_folder(Path(root), directory, name, "")
@@ -276,12 +283,6 @@ def _check_writable(
     except UserError as error:
         return list(error.problems)
     return []
-
-
-def _check_output(folder: Path) -> None:
-    check_writable(folder, "output")
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"output={folder}: is there already and not empty; choose another folder")
 
 
 def _check_components(

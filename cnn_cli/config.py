@@ -1,4 +1,4 @@
-"""The fixed sections of a config: types, ranges and one line per field; YAML holds the values."""
+"""What each command is told: types, ranges and one line per field; YAML holds the values."""
 
 import dataclasses
 import re
@@ -8,124 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from cnn_cli.checking import conform
 from cnn_cli.errors import UserError
-from cnn_cli.limits import (
-    Count,
-    Duration,
-    Fraction,
-    NonNegative,
-    NonNegativeInt,
-    Positive,
-    ProperFraction,
-    Range,
-    RunName,
-)
+from cnn_cli.limits import Count, NonNegativeInt, Range
 from cnn_cli.resolving import leaves, plain
+from cnn_cli.sections import (
+    DatasetFacts,
+    DeviceConfig,
+    LossConfig,
+    RequireConfig,
+    RunConfig,
+    RunsConfig,
+    TrainerConfig,
+)
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 Node = Mapping[str, Any]
 """A component's part of the config: plain values and, where it has one, its `_target_`."""
-
-
-@dataclass(frozen=True)
-class DatasetFacts:
-    """What a data set's YAML says for other groups to interpolate: `${dataset.mirror}`."""
-
-    mirror: bool
-    """a mirrored picture still shows the same class"""
-    crop_padding: NonNegativeInt
-    """pixels by which `standard` augmentation may shift a picture"""
-    rotation: NonNegative
-    """degrees by which `standard` augmentation may turn a picture, where it may not mirror it"""
-    epochs: Count
-    """a sensible length of training"""
-    batch_size: Count
-    """a sensible number of pictures a step"""
-
-
-@dataclass(frozen=True)
-class DeviceConfig:
-    """Where and how the arithmetic is done."""
-
-    name: Literal["auto", "cpu", "cuda", "mps"]
-    """auto takes a GPU where there is one"""
-    precision: Literal["fp32", "bf16", "fp16"]
-    """fp16 scales the loss; bf16 on a CPU without AMX is slow"""
-    channels_last: bool
-    """memory format NHWC for convolutions: faster on CPUs and tensor cores"""
-    deterministic: bool
-    """only kernels that give the same bits each time"""
-    threads: Count | None
-    """CPU threads; null = all cores"""
-    workers: NonNegativeInt
-    """processes that decode pictures of folders too large for memory"""
-
-
-@dataclass(frozen=True)
-class LossConfig:
-    label_smoothing: ProperFraction
-    """share of the target spread evenly over all classes"""
-
-
-@dataclass(frozen=True)
-class TrainerConfig:
-    epochs: Count
-    """passes over the training pictures"""
-    batch_size: Count
-    """pictures a step, in all"""
-    accumulate: Count
-    """parts that a batch is computed in, to save memory; the step is the same only without batch
-    norm, which takes each part by itself"""
-    clip_norm: Positive | None
-    """largest norm of the whole gradient; null = no clipping"""
-    ema_decay: Annotated[float, Range(0, 1, open_low=True, open_high=True)] | None
-    """decay a step of the averaged weights, which are then evaluated and saved; null = none"""
-    validate_every: Count
-    """epochs between validations"""
-    monitor: Literal["accuracy", "loss"]
-    """validation figure that chooses the best checkpoint"""
-    patience: Count | None
-    """validations without a new best before stopping early; null = never"""
-    max_time: Duration | None
-    """a hard stop for training: 90s, 10m, 1.5h; null = none"""
-    checkpoint_every: Count | None
-    """steps between checkpoints; null = after each validation only"""
-    eval_batch_size: Count
-    """pictures a batch in evaluation"""
-    tensorboard: bool
-    """write TensorBoard event files"""
-
-
-@dataclass(frozen=True)
-class RequireConfig:
-    """Thresholds on the report's metrics; null = no demand."""
-
-    accuracy: Fraction | None
-    top5_accuracy: Fraction | None
-    loss: NonNegative | None
-    """an upper bound; all others are lower bounds"""
-    balanced_accuracy: Fraction | None
-    macro_precision: Fraction | None
-    macro_recall: Fraction | None
-    macro_f1: Fraction | None
-    weighted_f1: Fraction | None
-
-
-@dataclass(frozen=True)
-class RunsConfig:
-    root: str
-    """folder that holds the run folders"""
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    root: str
-    """folder that holds the run folders"""
-    dir: str | None
-    """this very folder for the run"""
-    name: RunName | None
-    """the run's folder under root; null = time, data set, model and four letters"""
 
 
 @dataclass(frozen=True)

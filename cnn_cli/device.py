@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cnn_cli.config import DeviceConfig
 from cnn_cli.errors import UserError
+from cnn_cli.sections import DeviceConfig
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Names of glibc's malloc.h."""

@@ -131,11 +131,16 @@ def _elsewhere(name: str, known: Sequence[str], cfg: DictConfig, loader: ConfigL
     ends = {key.rpartition(".")[2]: key for key in reversed(keys)}
     exact = [f"'{key}'" for key in keys if key.endswith(f".{name}")]
     if not exact:
-        exact = [
-            f"'{group}.{name}' of {group}={option}"
+        having = {
+            group: [
+                option
+                for option in loader.get_group_options(group)
+                if name in _own_keys(f"{group}/{option}", loader)
+            ]
             for group in own_groups(cfg)
-            for option in loader.get_group_options(group)
-            if name in _own_keys(f"{group}/{option}", loader)
+        }
+        exact = [
+            f"'{g}.{name}' of {g}={', '.join(options)}" for g, options in having.items() if options
         ]
     if exact:
         return f" (did you mean {' or '.join(exact)}?)"

@@ -176,6 +176,13 @@ def check_writable(folder: Path, key: str) -> None:
         )
 
 
+def check_output(folder: Path) -> None:
+    """Raise UserError unless `folder` can be made, or is there, empty and to be written in."""
+    check_writable(folder, "output")
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"output={folder}: is there already and not empty; choose another folder")
+
+
 def stamp() -> str:
     """The local time as it stands in folder names, e.g. 2026-11-22_15-41-29."""
     return datetime.now().strftime("%Y-%m-%d_%H-%M-%S")

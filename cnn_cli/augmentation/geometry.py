@@ -1,6 +1,7 @@
 """Ops that move pixels: batched, with parameters of its own for every picture."""
 
 from dataclasses import dataclass
+from math import log
 from typing import Annotated, ClassVar
 
 import torch
@@ -9,7 +10,9 @@ from torch import Tensor
 
 from cnn_cli.data.contract import Fill
 from cnn_cli.data.windows import pad, windows
-from cnn_cli.limits import Fraction, NonNegativeInt, Range
+from cnn_cli.limits import Fraction, NonNegativeInt, Positive, Range
+
+ProperShare = Annotated[float, Range(0, 1, open_low=True)]
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,111 @@ class Rotation:
 
     def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
         angle = params.to(images.dtype).squeeze(1).deg2rad()
-        cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-        # The grid's coordinates run from -1 to 1 whatever the sides are.
-        aspect = images.shape[-1] / images.shape[-2]
-        theta = torch.stack([cos, -sin / aspect, zero, sin * aspect, cos, zero], dim=1)
-        grid = F.affine_grid(theta.view(-1, 2, 3), list(images.shape), align_corners=False)
-        mode = {"reflect": "reflection", "zero": "zeros", "edge": "border"}[self.fill]
-        turned = F.grid_sample(images, grid, padding_mode=mode, align_corners=False)
-        return turned.contiguous(memory_format=memory_format(images)), targets
+        return warped(images, _turn(angle), images.new_zeros(len(images), 2), self.fill), targets
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Turns, shears, scales and shifts each picture about its centre, in one bilinear sampling.
+
+    params (N, 5) float: angle and shear in degrees, scale, and the shift right and down as shares
+    of the side. The shear slants columns; the picture is sheared, scaled, turned, then shifted.
+    """
+
+    pixels_only: ClassVar[bool] = False
+
+    degrees: Annotated[float, Range(0, 180)]
+    shear: Annotated[float, Range(0, 60)]
+    scale: tuple[Positive, Positive]
+    translate: Fraction
+    fill: Fill
+
+    def __post_init__(self) -> None:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale: {list(self.scale)} must rise: [smallest, largest]")
+
+    @property
+    def active(self) -> bool:
+        moves = self.degrees or self.shear or self.translate
+        return bool(moves) or self.scale != (1, 1)
+
+    def draw(self, generator: torch.Generator, n: int, _size: int) -> Tensor:
+        signed = 2 * torch.rand(n, 4, generator=generator) - 1
+        limits = torch.tensor([self.degrees, self.shear, self.translate, self.translate])
+        angle, shear, right, down = (signed * limits).unbind(1)
+        low, high = self.scale
+        scale = low + (high - low) * torch.rand(n, generator=generator)
+        return torch.stack([angle, shear, scale, right, down], dim=1)
+
+    def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
+        angle, shear, scale, right, down = params.to(images.dtype).unbind(1)
+        slant = shear.deg2rad().tan()
+        one, zero = torch.ones_like(slant), torch.zeros_like(slant)
+        unslanted = torch.stack([one, -slant, zero, one], dim=1).view(-1, 2, 2)
+        back = unslanted @ _turn(angle.deg2rad()) / scale.view(-1, 1, 1)
+        sides = torch.tensor([images.shape[-1], images.shape[-2]], device=images.device)
+        shift = torch.stack([right, down], dim=1) * sides
+        return warped(images, back, -(back @ shift[:, :, None]).squeeze(2), self.fill), targets
+
+
+@dataclass(frozen=True)
+class ResizedCrop:
+    """Enlarges a part of random area and aspect to the whole picture (Szegedy et al. 2015).
+
+    params (N, 4) float, in pixels: centre right of and below the picture's, width and height.
+    Bilinear; `scale` is the part's share of the area, `ratio` its width over its height.
+    """
+
+    pixels_only: ClassVar[bool] = False
+
+    scale: tuple[ProperShare, ProperShare]
+    ratio: tuple[Positive, Positive]
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "ratio"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name}: {[low, high]} must rise: [smallest, largest]")
+
+    @property
+    def active(self) -> bool:
+        return (*self.scale, *self.ratio) != (1, 1, 1, 1)
+
+    def draw(self, generator: torch.Generator, n: int, size: int) -> Tensor:
+        area, aspect, across, down = torch.rand(4, n, generator=generator)
+        low, high = self.scale
+        side = size * (low + (high - low) * area).sqrt()
+        first, last = (log(value) / 2 for value in self.ratio)
+        stretch = (first + (last - first) * aspect).exp()
+        width, height = (side * stretch).clamp(max=size), (side / stretch).clamp(max=size)
+        right, below = (across - 0.5) * (size - width), (down - 0.5) * (size - height)
+        return torch.stack([right, below, width, height], dim=1)
+
+    def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
+        given = params.to(images.dtype)
+        shrink = torch.diag_embed(given[:, 2:] / images.shape[-1])
+        return warped(images, shrink, given[:, :2], "edge"), targets
+
+
+def _turn(angle: Tensor) -> Tensor:
+    """(N, 2, 2) that turn (x right, y down) clockwise by `angle` (N) in radians."""
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([cos, -sin, sin, cos], dim=1).view(-1, 2, 2)
+
+
+def warped(images: Tensor, matrix: Tensor, offset: Tensor, fill: Fill) -> Tensor:
+    """Each place p of the result shows `images` (N, C, H, W) float at matrix @ p + offset.
+
+    `matrix` (N, 2, 2) and `offset` (N, 2) in pixels, x right and y down from the picture's centre.
+    Bilinear, without antialiasing. Keeps the memory format.
+    """
+    half = torch.tensor([images.shape[-1], images.shape[-2]], device=images.device) / 2
+    # The grid's coordinates run from -1 to 1 whatever the sides are.
+    theta = torch.cat([matrix * half / half[:, None], (offset / half).unsqueeze(2)], dim=2)
+    grid = F.affine_grid(theta.to(images.dtype), list(images.shape), align_corners=False)
+    mode = {"reflect": "reflection", "zero": "zeros", "edge": "border"}[fill]
+    moved = F.grid_sample(images, grid, padding_mode=mode, align_corners=False)
+    return moved.contiguous(memory_format=memory_format(images))
 
 
 def memory_format(images: Tensor) -> torch.memory_format:

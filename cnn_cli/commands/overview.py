@@ -17,6 +17,7 @@ from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.train import Task
 from cnn_cli.models.summary import Summary, summarise
 from cnn_cli.run import Run
+from cnn_cli.sections import LossConfig
 
 MOST_ROWS = 24
 """Layers listed; a deeper model is shown by its blocks."""
@@ -49,22 +50,35 @@ def _facts(
         "model": f"{summary.parameters:,} parameters,"
         f" {_short_number(summary.flops)} FLOPs an image",
         "augment": ", ".join(task.settings.augmentation.ops) or "none",
-        "optimizer": _component(config.optimizer),
+        "optimizer": _component(config.optimizer) + _scaled(task),
         "schedule": _component(config.schedule),
-        "loss": _loss(config.loss.label_smoothing),
+        "loss": _loss(config.loss),
         "steps": f"{plan.epochs} epochs x {plan.steps_per_epoch} steps of"
         f" {min(plan.batch_size, plan.n)} pictures"
         + (f" in {trainer.accumulate} parts" if trainer.accumulate > 1 else "")
+        + (", every class as often" if trainer.sampling == "balanced" else "")
         + (f", from step {state.step} on" if state.step else ""),
         "device": str(task.device),
         "run": str(task.run.folder),
     }
 
 
-def _loss(smoothing: float) -> str:
-    if not smoothing:
-        return "cross-entropy"
-    return f"cross-entropy; in training with label smoothing {smoothing:g}, and so larger there"
+def _scaled(task: Task) -> str:
+    if task.trainer.lr_batch is None:
+        return ""
+    return f", peak rate scaled to {task.settings.rates[0]:.3g} for batches of {task.batch_size}"
+
+
+def _loss(config: LossConfig) -> str:
+    training = []
+    if config.label_smoothing:
+        training.append(f"label smoothing {config.label_smoothing:g}, and so larger there")
+    if config.class_weights is not None:
+        given = config.class_weights
+        training.append(f"class weights {given if isinstance(given, str) else dict(given)}")
+    if config.focal_gamma:
+        training.append(f"focal gamma {config.focal_gamma:g}")
+    return "cross-entropy" + (f"; in training with {', '.join(training)}" if training else "")
 
 
 def _data(dataset: Dataset) -> str:

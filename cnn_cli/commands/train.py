@@ -13,12 +13,13 @@ from cnn_cli.commands.reporting import check_required, evaluate, list_files
 from cnn_cli.commands.trained import find, load
 from cnn_cli.config import TrainConfig, to_yaml
 from cnn_cli.data.contract import Dataset, Preprocessing
-from cnn_cli.data.plan import Plan
+from cnn_cli.data.plan import Balance, Plan
 from cnn_cli.data.statistics import measure
 from cnn_cli.device import Device, choose
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.display import Display, duration
 from cnn_cli.engine.environment import environment
+from cnn_cli.engine.loss import Loss, class_weights
 from cnn_cli.engine.signals import EXIT_CODES
 from cnn_cli.engine.state import TrainState, new_state, restore
 from cnn_cli.engine.step import StepSettings
@@ -29,6 +30,7 @@ from cnn_cli.report.files import CONFUSION, write_report
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import print_report
 from cnn_cli.run import Run, claimed, replacing, run_folder, run_of, write_json
+from cnn_cli.sections import LossConfig
 
 
 def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
@@ -100,15 +102,19 @@ def _task(
     device.place_model(model)
     optimizer = build.optimizer(config.optimizer, model, config.trust)
     augmentation = build.augmentation(config.augmentation, config.seed, config.trust)
-    plan = Plan(len(dataset.train), trainer.batch_size, trainer.epochs, config.seed)
+    balance = Balance.of(dataset.train.labels) if trainer.sampling == "balanced" else None
+    plan = Plan(
+        len(dataset.train), trainer.batch_size, trainer.epochs, config.seed, balance=balance
+    )
     seconds = build.seconds(trainer.max_time)
+    scale = 1.0 if trainer.lr_batch is None else min(plan.batch_size, plan.n) / trainer.lr_batch
     window = augmentation.window(preprocessing.size) if dataset.train.crops else None
     settings = StepSettings(
         augmentation=augmentation,
         schedule=build.schedule(config.schedule, config.trust),
-        rates=tuple(group["lr"] for group in optimizer.param_groups),
+        rates=tuple(group["lr"] * scale for group in optimizer.param_groups),
         num_classes=classes,
-        label_smoothing=config.loss.label_smoothing,
+        loss=_loss(config.loss, dataset, device),
         accumulate=trainer.accumulate,
         clip_norm=trainer.clip_norm,
         ema_decay=trainer.ema_decay,
@@ -130,6 +136,12 @@ def _task(
     averaged = trainer.ema_decay is not None
     state = new_state(model, optimizer, device, averaged, plan.steps_per_epoch, plan.total)
     return task, state
+
+
+def _loss(config: LossConfig, dataset: Dataset, device: Device) -> Loss:
+    weights = class_weights(config.class_weights, dataset.classes, dataset.train.labels)
+    placed = None if weights is None else weights.to(device.place)
+    return Loss(config.label_smoothing, placed, config.focal_gamma)
 
 
 def _on(dataset: Dataset, device: Device) -> Dataset:

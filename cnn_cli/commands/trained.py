@@ -13,7 +13,7 @@ from cnn_cli.data.contract import Preprocessing
 from cnn_cli.device import Device
 from cnn_cli.engine import checkpoint
 from cnn_cli.errors import UserError
-from cnn_cli.run import Run, find_checkpoint, new_folder, run_of, stamp
+from cnn_cli.run import Run, check_output, find_checkpoint, new_folder, run_of, stamp
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def evaluation_node(node: Node, trained: Trained, overrides: list[str]) -> Node:
     Unless it has a test of its own, or `dataset.test_fraction` was given.
     """
     given = any(line.startswith("dataset.test_fraction=") for line in overrides)
-    other = node.get("root") != trained.config["dataset"].get("root")
+    before = trained.config["dataset"]
+    other = any(node.get(key) != before.get(key) for key in ("root", "file"))
     return {**node, "test_fraction": 1} if "test_fraction" in node and other and not given else node
 
 
@@ -94,10 +95,7 @@ def output_folder(
     """
     if output is not None:
         folder = Path(output)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(
-                f"output={output}: is there already and not empty; choose another folder"
-            )
+        check_output(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -4,16 +4,11 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from cnn_cli.data.download import DownloadError, download, md5_of
+from cnn_cli.data.places import locked, places
 from cnn_cli.errors import UserError
-
-try:
-    import fcntl
-except ImportError:  # Windows: there, two first downloads at once may do the work twice
-    fcntl = None  # type: ignore[assignment]
 
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"
@@ -50,28 +45,18 @@ def obtain(root: Path, url: str | None, verify: bool) -> tuple[Path, list[str]]:
     found = _find_folder(root, verify)
     if found is None:
         archive = _find_archive(root, verify)
-        with _lock(root):  # a second process waits here, and then finds what the first one wrote
+        with locked(
+            root, FOLDER
+        ):  # a second process waits here, and then finds what the first one wrote
             if not _complete(root / FOLDER):
                 _extract(archive or _download(root, url, verify), root / FOLDER)
         found = root / FOLDER
     return found, _notes(root, found, verify)
 
 
-def _places(root: Path) -> list[Path]:
-    """Where CIFAR-10 usually lies: `root`, then where torchvision's and Keras's users keep it."""
-    home = Path.home()
-    usual = (
-        home / "data",
-        home / ".cache/cnn-train",
-        home / ".cache/torch",
-        home / ".keras/datasets",
-    )
-    return list(dict.fromkeys([root, Path("data"), *usual]))
-
-
 def _find_folder(root: Path, verify: bool) -> Path | None:
     """The first complete copy. A wrong one in `root` is an error, elsewhere it is passed over."""
-    for place in _places(root):
+    for place in places(root):
         for folder in (place / FOLDER, place):
             if not _complete(folder):
                 continue
@@ -87,7 +72,7 @@ def _find_folder(root: Path, verify: bool) -> Path | None:
 
 def _find_archive(root: Path, verify: bool) -> Path | None:
     """The first archive, by the same rule."""
-    for place in _places(root):
+    for place in places(root):
         archive = place / ARCHIVE
         if not archive.is_file():
             continue
@@ -142,19 +127,6 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
             if member.size > LARGEST:
                 raise tarfile.TarError(f"its {name} would take {member.size:,} bytes")
             yield member.replace(name=name)
-
-
-@contextmanager
-def _lock(root: Path) -> Iterator[None]:
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        file = (root / f".{FOLDER}.lock").open("w")
-    except OSError as error:
-        raise UserError(f"dataset.root: cannot write to {root}: {error.strerror}") from error
-    with file:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _complete(folder: Path) -> bool:

@@ -9,6 +9,19 @@ from torch import Tensor
 from cnn_cli.rng import generator
 
 
+@dataclass(frozen=True, eq=False)
+class Balance:
+    """The pictures of each class that has any, as (n,) int64 indices."""
+
+    members: tuple[Tensor, ...]
+
+    @staticmethod
+    def of(labels: Tensor) -> "Balance":
+        """From the labels (N,) of the pictures."""
+        present = labels.bincount().nonzero().flatten()
+        return Balance(tuple((labels == label).nonzero().flatten() for label in present))
+
+
 @dataclass(frozen=True)
 class Plan:
     """Maps a step to (epoch, indices).
@@ -23,6 +36,8 @@ class Plan:
     epochs: int = 1
     seed: int = 0
     shuffle: bool = True
+    balance: Balance | None = None
+    """every class as often as the others, so that an epoch repeats pictures of the rare ones"""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -45,9 +60,30 @@ class Plan:
         start = part * self.batch_size
         if not self.shuffle:
             return torch.arange(start, min(start + self.batch_size, self.n))
-        return _order(self.seed, epoch, self.n)[start : start + self.batch_size]
+        order = (
+            _order(self.seed, epoch, self.n)
+            if self.balance is None
+            else _balanced_order(self.seed, epoch, self.n, self.balance)
+        )
+        return order[start : start + self.batch_size]
 
 
 @lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, n: int) -> Tensor:
     return torch.randperm(n, generator=generator(seed, "order", epoch))
+
+
+@lru_cache(maxsize=2)
+def _balanced_order(seed: int, epoch: int, n: int, balance: Balance) -> Tensor:
+    """n indices in random order, of each class as many; none twice before all of its class once."""
+    numbers = generator(seed, "order", epoch)
+    classes = len(balance.members)
+    parts = []
+    for place, members in enumerate(balance.members):
+        # what does not divide evenly goes to other classes in each epoch
+        wanted = n // classes + ((place + epoch) % classes < n % classes)
+        rounds = -(-wanted // len(members))
+        drawn = [members[torch.randperm(len(members), generator=numbers)] for _ in range(rounds)]
+        parts += [torch.cat(drawn)[:wanted]] if drawn else []
+    chosen = torch.cat(parts)
+    return chosen[torch.randperm(n, generator=numbers)]

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.data.contract import Batch
 from cnn_cli.device import Device
+from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import TrainState, update_average
 from cnn_cli.optim.schedules import Schedule
 from cnn_cli.rng import seed_layers
@@ -23,24 +23,13 @@ class StepSettings:
     rates: tuple[float, ...]
     """the peak learning rate of each parameter group"""
     num_classes: int
-    label_smoothing: float
+    loss: Loss
     accumulate: int
     clip_norm: float | None
     ema_decay: float | None
     seed: int
     cropped: bool
     """the source has done the augmentation's leading crop while gathering"""
-
-
-def soft_targets(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
-    """(N,) int64 -> (N, K) float32 rows that sum to 1 (Szegedy et al. 2016, section 7)."""
-    targets = F.one_hot(labels, num_classes).float()
-    return targets.mul_(1 - smoothing).add_(smoothing / num_classes) if smoothing else targets
-
-
-def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Summed over the batch, in nats; logits and targets (N, K)."""
-    return -(targets * logits.float().log_softmax(dim=1)).sum()
 
 
 def set_learning_rate(state: TrainState, settings: StepSettings) -> None:
@@ -58,7 +47,7 @@ def train_step(state: TrainState, batch: Batch, settings: StepSettings, device: 
     seed_layers(settings.seed, "layers", batch.step)
     set_learning_rate(state, settings)
     labels = batch.labels.to(device.place, non_blocking=True)
-    targets = soft_targets(labels, settings.num_classes, settings.label_smoothing)
+    targets = settings.loss.targets(labels, settings.num_classes)
     pictures, targets = settings.augmentation(
         batch.images.to(device.place, non_blocking=True), targets, batch.step, settings.cropped
     )
@@ -68,25 +57,34 @@ def train_step(state: TrainState, batch: Batch, settings: StepSettings, device: 
         targets.chunk(settings.accumulate),
         strict=True,
     )
+    share = 1 / settings.loss.total(targets)
     for images, wanted in parts:
-        _backward(state, images, wanted, len(labels), row, device)
+        _backward(state, images, wanted, settings.loss, share, row, device)
+    row[2] = len(labels)
+    row[0] *= share * row[2]  # so that the sum over the batch, divided by its pictures, is the mean
     _update(state, settings, row)
     if state.ema is not None and settings.ema_decay is not None:
         update_average(state.ema, state.model, settings.ema_decay, batch.step)
 
 
 def _backward(
-    state: TrainState, images: Tensor, targets: Tensor, count: int, row: Tensor, device: Device
+    state: TrainState,
+    images: Tensor,
+    targets: Tensor,
+    loss: Loss,
+    share: Tensor | float,
+    row: Tensor,
+    device: Device,
 ) -> None:
-    """Add one part's share of the batch's mean gradient."""
+    """Add one part's gradient; its summed loss times `share` is its part of the batch's mean."""
     with device.autocast():
         logits = state.model(images)
-    loss = soft_cross_entropy(logits, targets)
-    mean = loss / count
+    summed = loss(logits, targets)
+    mean = summed * share
     torch.autograd.backward(state.scaler.scale(mean) if state.scaler else mean)
     with torch.no_grad():
         right = (logits.argmax(1) == targets.argmax(1)).sum()
-        row[:3] += torch.stack([loss, right, torch.full_like(loss, len(images))])
+        row[:2] += torch.stack([summed, right])
 
 
 def _update(state: TrainState, settings: StepSettings, row: Tensor) -> None:

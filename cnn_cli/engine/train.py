@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from cnn_cli.config import TrainerConfig
 from cnn_cli.data.contract import Dataset, Preprocessing, Window
 from cnn_cli.data.plan import Plan
 from cnn_cli.device import Device
@@ -22,6 +21,7 @@ from cnn_cli.engine.step import StepSettings, train_step
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.errors import TrainingError
 from cnn_cli.run import Run
+from cnn_cli.sections import TrainerConfig
 
 READ_EVERY = 0.25
 """Seconds between readings of the device's figures for the progress bar."""

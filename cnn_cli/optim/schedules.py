@@ -61,6 +61,43 @@ class Constant:
         return 1.0
 
 
+@dataclass(frozen=True)
+class Triangular:
+    """Straight from `start_factor` up to 1 during `warmup`, straight down to `end_factor` after.
+
+    One triangle of Smith 2017, "Cyclical Learning Rates"; with `warmup` 0 a linear decay.
+    """
+
+    warmup: ProperFraction
+    start_factor: Fraction
+    end_factor: Fraction
+
+    def __call__(self, progress: float) -> float:
+        if progress < self.warmup:
+            return _line(self.start_factor, 1.0, progress / self.warmup)
+        return _line(1.0, self.end_factor, (progress - self.warmup) / (1 - self.warmup))
+
+
+@dataclass(frozen=True)
+class Step:
+    """Straight from `start_factor` up to 1 during `warmup`; times `gamma` at each milestone.
+
+    `milestones` are shares of the training in [0, 1], as He et al. 2016 divide by ten after a half
+    and three quarters of it.
+    """
+
+    warmup: ProperFraction
+    start_factor: Fraction
+    milestones: tuple[Fraction, ...]
+    gamma: Fraction
+
+    def __call__(self, progress: float) -> float:
+        passed = sum(progress >= milestone for milestone in self.milestones)
+        if progress < self.warmup:
+            return _line(self.start_factor, 1.0, progress / self.warmup) * self.gamma**passed
+        return self.gamma**passed
+
+
 def _line(start: float, end: float, part: float) -> float:
     return start + (end - start) * part
 

@@ -22,8 +22,9 @@ IN_TRAIN = [(group, option) for group, option in OPTIONS if group != "figure"]
 @pytest.mark.parametrize(("group", "option"), IN_TRAIN)
 def test_an_option_composes_and_its_components_can_be_built(group: str, option: str) -> None:
     cfg = Composer(make_loader(None), "train").compose([f"{group}={option}"], RunMode.RUN)
-    if OmegaConf.is_missing(cfg.dataset, "root"):
-        cfg.dataset.root = "somewhere"
+    for key in ("root", "file"):
+        if OmegaConf.is_missing(cfg.dataset, key):
+            cfg.dataset[key] = "somewhere"
     config = parse("train", cfg)
     problems: list[str] = []
     values = plain(cfg, problems)

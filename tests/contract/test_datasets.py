@@ -1,6 +1,7 @@
 """What every data set of configs/dataset must do, at its defaults."""
 
 import pickle
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from cnn_cli import build
-from cnn_cli.config import DatasetFacts
 from cnn_cli.data.contract import Dataset, Split, Window
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.statistics import measure
 from cnn_cli.errors import UserError
+from cnn_cli.sections import DatasetFacts
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "dataset"
 DATASETS = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
@@ -47,9 +48,31 @@ def small_folder(root: Path) -> dict[str, Any]:
     return {"root": str(root)}
 
 
+def small_mnist(root: Path) -> dict[str, Any]:
+    """Twenty pictures a part, in the files of MNIST and its successors."""
+    root.mkdir()
+    source = np.random.default_rng(0)
+    for part in ("train", "t10k"):
+        pixels = source.integers(0, 256, (20, 28, 28), dtype=np.uint8)
+        for kind, array in (("images-idx3", pixels), ("labels-idx1", np.arange(20) % 10)):
+            head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            (root / f"{part}-{kind}-ubyte").write_bytes(head + array.astype(np.uint8).tobytes())
+    return {"root": str(root), "verify": False}
+
+
+def small_table(root: Path) -> dict[str, Any]:
+    small_folder(root)
+    paths = sorted(path.relative_to(root) for path in root.rglob("*.png"))
+    lines = ["path,label", *(f"{path},{path.parent}" for path in paths)]
+    (root / "table.csv").write_text("\n".join(lines))
+    return {"file": str(root / "table.csv")}
+
+
 SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "cifar10": small_cifar10,
+    "csv": small_table,
     "image_folder": small_folder,
+    **dict.fromkeys(("mnist", "fashion_mnist", "kmnist"), small_mnist),
 }
 """For data that does not come with the package: what writes a small copy and names it."""
 
@@ -60,7 +83,8 @@ def node(name: str, root: Path, **changed: Any) -> dict[str, Any]:
     if name in SOURCES and not there.exists():
         loaded = OmegaConf.merge(loaded, SOURCES[name](there))
     elif name in SOURCES:
-        loaded = OmegaConf.merge(loaded, {"root": str(there)})
+        place = {"file": str(there / "table.csv")} if name == "csv" else {"root": str(there)}
+        loaded = OmegaConf.merge(loaded, place)
         loaded = OmegaConf.merge(loaded, {"verify": False} if "verify" in loaded else {})
     whole = OmegaConf.to_container(OmegaConf.merge(loaded, changed), throw_on_missing=True)
     assert isinstance(whole, dict)
@@ -185,8 +209,8 @@ def test_a_split_that_crops_cuts_where_it_is_told(name: str, tmp_path: Path) -> 
 @every_dataset
 def test_stated_means_are_those_of_the_pictures(name: str, tmp_path: Path) -> None:
     form = build.preprocessing(node(name, tmp_path))
-    if name == "cifar10" or form.mean is None or form.std is None:
-        return  # the small copy has other pictures than CIFAR-10; null is measured anyway
+    if name in SOURCES or form.mean is None or form.std is None:
+        return  # the small copy has other pictures; null is measured anyway
     bare = build.preprocessing(node(name, tmp_path, mean=None, std=None))
     mean, std = measure(load(name, tmp_path).train, bare)
     assert form.mean == pytest.approx(mean, abs=2e-3)

@@ -87,7 +87,7 @@ def test_the_state_goes_on_where_it_stopped(name: str) -> None:
 @every_optimizer
 def test_only_weights_decay(name: str) -> None:
     model = network()
-    by = optimizer(name, model, weight_decay=0.5, lr=0.1)
+    by = optimizer(name, model, weight_decay=0.5, lr=1e-3)
     before = [parameter.detach().clone() for parameter in model.parameters()]
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -119,5 +119,6 @@ def test_a_schedule_warms_up_to_its_peak_and_stays_a_share(name: str) -> None:
     values = [factor(index / 1000) for index in range(1001)]
     assert all(0 <= value <= 1 for value in values)
     assert values[0] < max(values) == pytest.approx(1, abs=1e-4)
-    assert all(abs(a - b) < 0.03 for a, b in pairwise(values))
+    jumps = [b / a for a, b in pairwise(values) if abs(a - b) >= 0.03]
+    assert jumps == [pytest.approx(0.1)] * len(jumps) if name == "step" else not jumps
     assert values == [factor(index / 1000) for index in range(1001)]

@@ -23,22 +23,23 @@ MAY_IMPORT = {
     "optim": f"{CONTRACTS} optim",
     # What runs a trained or untrained model knows the contracts, not the components.
     "run": "errors",
-    "device": "errors config",
-    "engine": f"{CONTRACTS} config device run augmentation.pipeline optim.schedules engine",
+    "device": "errors sections",
+    "engine": f"{CONTRACTS} sections device run augmentation.pipeline optim.schedules engine",
     "visualize": f"{CONTRACTS} run device augmentation.pipeline engine.predict visualize",
     "report": f"{CONTRACTS} run engine.predict visualize report",
     # From the command line down: each knows what stands below it.
     "checking": "errors limits",
     "resolving": "errors limits",
-    "config": "errors limits checking resolving",
+    "sections": "limits",
+    "config": "errors limits checking resolving sections",
     "targets": "errors",
     "binding": "errors limits checking config targets",
     "build": (
-        "errors limits rng checking resolving config targets binding device"
+        "errors limits rng checking resolving config sections targets binding device"
         " data augmentation models optim visualize"
     ),
     "commands": (
-        f"{CONTRACTS} config build device run engine report visualize"
+        f"{CONTRACTS} config sections build device run engine report visualize"
         " data augmentation models optim commands"
     ),
     "spaces": "errors",
@@ -56,7 +57,7 @@ MAY_IMPORT = {
 }
 SEES_HYDRA = {"cli", "compose", "recorded", "guard", "explain", "resolving", "config"}
 QUICK = {"__init__", "errors", "limits", "paths", "cli", "arguments", "compose", "config"}
-QUICK |= {"help", "pages", "sources", "spaces"}
+QUICK |= {"sections", "help", "pages", "sources", "spaces"}
 """Imported for every `--help` and every mistake at the prompt: none of these may load torch."""
 
 SLOW = {"torchvision", "sklearn", "matplotlib", "tensorboard", "scipy"}

@@ -215,7 +215,7 @@ def test_a_reader_who_has_seen_enough_may_go(argv: list[str]) -> None:
     [
         ("cnn-train ev", ["evaluate"]),
         ("cnn-train mod", ["model.", "model="]),
-        ("cnn-train model=", ["model=cnn", "model=resnet"]),
+        ("cnn-train model=r", ["model=resnet"]),
         ("cnn-train evaluate spl", ["split="]),
         ("cnn-train visualize figure=c", ["figure=confusion", "figure=curves"]),
         ("cnn-train train model=resnet model.dep", ["model.depth="]),

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from cnn_cli.config import DeviceConfig
 from cnn_cli.device import M_MMAP_THRESHOLD, Device, available, choose, cores, keep_memory
 from cnn_cli.errors import UserError
+from cnn_cli.sections import DeviceConfig
 
 
 def config(**changes: object) -> DeviceConfig:

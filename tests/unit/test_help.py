@@ -95,10 +95,13 @@ def headings(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("topic", "places"),
     [
-        ("model.depth", ["model=resnet"]),
-        ("model.depth=34", ["model=resnet"]),
-        ("optimizer.lr", ["optimizer=adamw", "optimizer=muon", "optimizer=sgd"]),
-        ("lr", ["optimizer=adamw", "optimizer=muon", "optimizer=sgd"]),
+        ("model.stem", ["model=resnet"]),
+        ("model.stem=small", ["model=resnet"]),
+        ("model.compression", ["model=densenet"]),
+        ("optimizer.rest_lr", ["optimizer=muon"]),
+        ("rest_lr", ["optimizer=muon"]),
+        ("optimizer.nesterov", ["optimizer=sgd"]),
+        ("alpha", ["augmentation=strong", "optimizer=rmsprop"]),
         ("device.threads", ["device=auto, cpu, cuda, mps"]),
         ("device.name", [f"device={name}" for name in ("auto", "cpu", "cuda", "mps")]),
         ("figure.gradcam", ["figure=gradcam"]),
@@ -147,7 +150,8 @@ def test_a_folder_of_ones_own_is_searched_first(own_configs: Path) -> None:
     )
     train = page("train", [], own_configs)
     assert all(title in train for title in ("  Mine.", "  Small.", "  Wide.", "  Plain conv"))
-    assert "cnn, resnet, round, tiny, wide" in page("", [], own_configs)
+    models = page("", [], own_configs).partition("  model ")[2].partition("augmentation")[0]
+    assert {"cnn,", "resnet,", "round,", "tiny,", "wide,"} <= set(models.split())
     assert (
         page("", ["dataset=digits"], own_configs)
         == "dataset=digits\n  Mine.\n\n  dataset.root=here"

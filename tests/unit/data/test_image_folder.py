@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cnn_cli.data import image_folder as module
+from cnn_cli.data import from_files
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.image_folder import image_folder
 from cnn_cli.data.plan import Plan
@@ -214,7 +214,7 @@ def test_all_unreadable_files_are_named_at_once(monkeypatch: pytest.MonkeyPatch)
     for index in (3, 70, 80):
         (ROOT / "cat" / f"{index}.png").write_bytes(b"no picture")
     (ROOT / "dog" / "broken.png").symlink_to("nowhere")
-    monkeypatch.setattr(module, "SHOWN", 3)
+    monkeypatch.setattr(from_files, "SHOWN", 3)
     found = problems(val_fraction=0, test_fraction=0)
     assert found[0] == ("dataset.root: 4 of 181 pictures cannot be read; repair or remove them")
     assert len(found) == 4
@@ -226,6 +226,6 @@ def test_many_pictures_are_read_behind_a_bar(
 ) -> None:
     fill("cat", 4)
     fill("dog", 4)
-    monkeypatch.setattr(module, "SLOW", 8)
+    monkeypatch.setattr(from_files, "SLOW", 8)
     assert sizes(load()) == [4, 2, 2]
     assert capsys.readouterr().err == "reading 8 pictures\n"

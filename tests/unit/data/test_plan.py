@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cnn_cli.data.plan import Plan
+from cnn_cli.data.plan import Balance, Plan
 
 
 def test_an_epoch_shows_each_picture_at_most_once_and_leaves_out_only_the_rest() -> None:
@@ -47,3 +47,32 @@ def test_evaluation_goes_through_all_in_order() -> None:
 @pytest.mark.parametrize(("step", "epoch"), [(0, 0), (3, 0), (4, 1), (7, 1)])
 def test_the_epoch_of_a_step(step: int, epoch: int) -> None:
     assert Plan(23, 5, epochs=2).epoch(step) == epoch
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_balanced_every_class_comes_as_often(epoch: int) -> None:
+    labels = torch.tensor([0] * 50 + [1] * 7 + [3] * 3)
+    plan = Plan(60, 6, epochs=2, seed=1, balance=Balance.of(labels))
+    order = torch.cat([plan.indices(step) for step in range(10 * epoch, 10 * epoch + 10)])
+    assert labels[order].bincount().tolist() == [20, 20, 0, 20]
+    times = order.bincount(minlength=60)
+    assert times[:50].max() == 1
+    assert set(times[50:57].tolist()) == {2, 3}
+    assert set(times[57:].tolist()) == {6, 7}
+
+
+def test_balanced_what_is_left_over_goes_round() -> None:
+    labels = torch.arange(11) % 3
+    plan = Plan(11, 11, epochs=3, balance=Balance.of(labels))
+    counts = [labels[plan.indices(step)].bincount().tolist() for step in range(3)]
+    assert torch.tensor(counts).sum(0).tolist() == [11, 11, 11]
+    assert all(sorted(row) == [3, 4, 4] for row in counts)
+
+
+def test_balanced_order_is_addressed_by_seed_and_epoch() -> None:
+    labels = torch.arange(30) % 4
+    first, again = (Plan(30, 10, 2, seed=3, balance=Balance.of(labels)) for _ in range(2))
+    other = Plan(30, 10, 2, seed=4, balance=Balance.of(labels))
+    assert all(torch.equal(first.indices(s), again.indices(s)) for s in (5, 0, 3))
+    assert not torch.equal(first.indices(0), other.indices(0))
+    assert not torch.equal(first.indices(0), first.indices(3))

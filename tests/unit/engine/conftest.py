@@ -13,13 +13,13 @@ from rich.console import Console
 
 from cnn_cli.augmentation.geometry import HorizontalFlip, PaddedCrop
 from cnn_cli.augmentation.pipeline import Augmentation
-from cnn_cli.config import TrainerConfig
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.decoding import Decoded
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.resident import Resident
 from cnn_cli.device import Device
 from cnn_cli.engine.display import Display
+from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import TrainState, new_state
 from cnn_cli.engine.step import StepSettings
 from cnn_cli.engine.train import Task, train
@@ -28,11 +28,14 @@ from cnn_cli.optim.groups import parameter_groups
 from cnn_cli.optim.schedules import OneCycle
 from cnn_cli.rng import seed_layers
 from cnn_cli.run import Run
+from cnn_cli.sections import TrainerConfig
 
 CPU = Device(torch.device("cpu"), "fp32", True, False, 1, 0)
 TRAINER: dict[str, Any] = {
     "epochs": 3,
     "batch_size": 16,
+    "lr_batch": None,
+    "sampling": "uniform",
     "accumulate": 1,
     "clip_norm": None,
     "ema_decay": None,
@@ -128,7 +131,7 @@ class Workbench:
             schedule=OneCycle(warmup=0.25, start_factor=0.1, end_factor=0.01),
             rates=(0.05, 0.05),
             num_classes=3,
-            label_smoothing=0.1,
+            loss=Loss(smoothing=0.1),
             accumulate=trainer.accumulate,
             clip_norm=trainer.clip_norm,
             ema_decay=trainer.ema_decay,

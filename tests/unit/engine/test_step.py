@@ -7,23 +7,13 @@ import torch
 import torch.nn.functional as F
 
 from cnn_cli.data.contract import Batch
+from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import CORRECT, COUNT, GRAD_NORM, LOSS
 from cnn_cli.engine.step import (
     set_learning_rate,
-    soft_cross_entropy,
-    soft_targets,
     train_step,
 )
 from cnn_cli.rng import seed_layers
-
-
-def test_soft_targets_sum_to_one_and_match_torch():
-    labels = torch.tensor([0, 2, 1])
-    targets = soft_targets(labels, 3, 0.3)
-    assert targets.tolist()[0] == pytest.approx([0.8, 0.1, 0.1])
-    logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
-    expected = F.cross_entropy(logits, labels, label_smoothing=0.3, reduction="sum")
-    torch.testing.assert_close(soft_cross_entropy(logits, targets), expected)
 
 
 def test_step_equals_the_plain_loop(bench):
@@ -47,6 +37,28 @@ def test_step_equals_the_plain_loop(bench):
     assert row[CORRECT].item() == (logits.argmax(1) == batch.labels).sum().item()
     assert row[COUNT].item() == 16
     assert row[GRAD_NORM].item() == pytest.approx(norm.item(), rel=1e-5)
+    for name, value in plain.model.state_dict().items():
+        torch.testing.assert_close(state.model.state_dict()[name], value, msg=name)
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_with_class_weights_a_step_is_that_of_the_weighted_mean(bench, accumulate):
+    task = bench.task(accumulate=accumulate)
+    weights = torch.tensor([0.5, 1.0, 4.0])
+    settings = replace(task.settings, loss=Loss(0.0, weights, 0.0), cropped=False)
+    settings = replace(settings, augmentation=type(settings.augmentation)({}, 0))
+    state, plain = bench.state(task), bench.state(task)
+    for model in (state.model, plain.model):  # which takes each part by itself in training
+        model.eval()
+    batch = next(task.dataset.train.batches(task.plan, 0))
+    train_step(state, batch, settings, task.device)
+
+    set_learning_rate(plain, settings)
+    loss = F.cross_entropy(plain.model(batch.images), batch.labels, weights)
+    loss.backward()
+    plain.optimizer.step()
+    row = state.rows[0]
+    assert (row[LOSS] / row[COUNT]).item() == pytest.approx(loss.item(), rel=1e-5)
     for name, value in plain.model.state_dict().items():
         torch.testing.assert_close(state.model.state_dict()[name], value, msg=name)
 

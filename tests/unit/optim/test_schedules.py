@@ -7,11 +7,12 @@ from torch.optim.lr_scheduler import (
     CosineAnnealingLR,
     LinearLR,
     LRScheduler,
+    MultiStepLR,
     OneCycleLR,
     SequentialLR,
 )
 
-from cnn_cli.optim.schedules import Constant, Cosine, OneCycle, Schedule
+from cnn_cli.optim.schedules import Constant, Cosine, OneCycle, Schedule, Step, Triangular
 
 STEPS, PEAK = 100, 0.4
 
@@ -75,3 +76,25 @@ def test_without_warm_up_it_starts_at_the_peak(schedule: Schedule) -> None:
 
 def test_constant_without_warm_up_is_one() -> None:
     assert {Constant(0, 0.5)(p) for p in (0.0, 0.3, 1.0)} == {1.0}
+
+
+def test_triangular_is_two_of_torchs_lines() -> None:
+    expected = torchs(
+        lambda optimizer: SequentialLR(
+            optimizer,
+            [LinearLR(optimizer, 0.1, 1.0, 20), LinearLR(optimizer, 1.0, 0.05, STEPS - 20)],
+            milestones=[20],
+        )
+    )
+    assert ours(Triangular(0.2, 0.1, 0.05)) == pytest.approx(expected)
+
+
+def test_step_is_torchs_multi_step() -> None:
+    expected = torchs(lambda optimizer: MultiStepLR(optimizer, [50, 75], 0.1))
+    assert ours(Step(0.0, 0.0, (0.5, 0.75), 0.1)) == pytest.approx(expected)
+
+
+def test_step_warms_up_in_a_line() -> None:
+    rates = ours(Step(0.1, 0.5, (0.5,), 0.1))
+    assert rates[:11] == pytest.approx([0.5 + 0.05 * step for step in range(11)])
+    assert (rates[49], rates[50]) == pytest.approx((1.0, 0.1))

@@ -1,0 +1,63 @@
+"""Random erasing: a rectangle of each picture is painted over."""
+
+from dataclasses import dataclass
+from math import log
+from typing import Annotated, ClassVar
+
+import torch
+from torch import Tensor
+
+from cnn_cli.limits import Fraction, Positive, Range
+
+Share = Annotated[float, Range(0, 1, open_low=True)]
+
+
+@dataclass(frozen=True)
+class RandomErasing:
+    """Paints a rectangle in the picture's mean colour (Zhong et al. 2020; cutout: ratio [1, 1]).
+
+    params (N, 4) int64: top, left, bottom and right, in pixels; all 0 where nothing is erased.
+    `scale` is the rectangle's share of the picture, `ratio` its height over its width.
+    """
+
+    pixels_only: ClassVar[bool] = True
+
+    probability: Fraction
+    scale: tuple[Share, Share]
+    ratio: tuple[Positive, Positive]
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "ratio"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name}: {[low, high]} must rise: [smallest, largest]")
+
+    @property
+    def active(self) -> bool:
+        return self.probability > 0
+
+    def draw(self, generator: torch.Generator, n: int, size: int) -> Tensor:
+        chance, area, aspect, down, across = torch.rand(5, n, generator=generator)
+        low, high = self.scale
+        side = size * (low + (high - low) * area).sqrt()
+        first, last = (log(value) / 2 for value in self.ratio)
+        stretch = (first + (last - first) * aspect).exp()
+        height, width = ((side * s).round().clamp(1, size) for s in (stretch, 1 / stretch))
+        top, left = (down * (size - height + 1)).floor(), (across * (size - width + 1)).floor()
+        boxes = torch.stack([top, left, top + height, left + width], dim=1)
+        chosen: Tensor = boxes * (chance < self.probability)[:, None]
+        return chosen.long()
+
+    def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
+        mean = images.mean(dim=(2, 3), keepdim=True, dtype=torch.float32)
+        return torch.where(inside(params, images), mean.to(images.dtype), images), targets
+
+
+def inside(boxes: Tensor, images: Tensor) -> Tensor:
+    """(N, 1, H, W) bool: the places in each box (top, left, bottom, right), of rows (N, 4)."""
+    top, left, bottom, right = boxes.view(-1, 4, 1).unbind(1)
+    rows = torch.arange(images.shape[2], device=images.device)
+    columns = torch.arange(images.shape[3], device=images.device)
+    high, wide = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
+    found: Tensor = (high[:, :, None] & wide[:, None, :]).unsqueeze(1)
+    return found

@@ -1,0 +1,178 @@
+"""What the jobs of a sweep came to: a record in each job's folder, and the table at the end."""
+
+import json
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cnn_cli.engine.display import duration
+from cnn_cli.run import Run, write_json
+
+RESULT = "result.json"
+DONE, MISSED = 0, 3
+"""Exit codes of jobs that trained to the end; the others failed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep. Figures are None where it did not come to them."""
+
+    folder: Path
+    settings: Mapping[str, str]
+    """the overrides of this job, key -> value as text"""
+    code: int
+    error: str
+    validation: float | None
+    """accuracy of the reported weights on validation pictures"""
+    test: float | None
+    seconds: float | None
+    """of training"""
+
+    @property
+    def failed(self) -> bool:
+        return self.code not in (DONE, MISSED)
+
+
+def note(folder: Path, overrides: Sequence[str], code: int, error: str) -> None:
+    """Write how the job in `folder` ended, for the table and for whoever looks there later."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"exit_code": code, "error": error, "overrides": list(overrides)}
+    write_json(folder / RESULT, record)
+
+
+def conclude(sweep: Path, console: Console | None = None) -> None:
+    """Print the table of all jobs in the folder `sweep`, the best setting, and what failed."""
+    console = console or Console(highlight=False)
+    jobs = read(sweep)
+    if not jobs:
+        return
+    settings = grouped(jobs)
+    console.print(_table(jobs, settings, best_of(settings)))
+    for line in _remarks(sweep, jobs, best_of(settings)):
+        console.print(line, soft_wrap=True)
+
+
+def read(sweep: Path) -> list[Job]:
+    """The jobs in `sweep` by their number."""
+    folders = [path.parent for path in sweep.glob(f"*/{RESULT}")]
+    return [_job(folder) for folder in sorted(folders, key=lambda f: (len(f.name), f.name))]
+
+
+def _job(folder: Path) -> Job:
+    record = json.loads((folder / RESULT).read_text())
+    pairs = [line.partition("=") for line in record["overrides"]]
+    report = Run(folder).report / "report.json"
+    made = json.loads(report.read_text()) if report.is_file() else None
+    return Job(
+        folder=folder,
+        settings={key: value for key, _, value in pairs},
+        code=record["exit_code"],
+        error=record["error"],
+        validation=_validation(folder, made["provenance"]["step"]) if made else None,
+        test=made["metrics"]["accuracy"] if made else None,
+        seconds=made["cost"].get("train_seconds") if made else None,
+    )
+
+
+def _validation(folder: Path, step: int) -> float | None:
+    """The validation accuracy that metrics.jsonl has for the weights of `step`."""
+    found = [row["val"] for row in Run(folder).read_metrics() if row["step"] == step]
+    return found[0]["accuracy"] if found and found[0] else None
+
+
+def grouped(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs that differ in nothing but their seed, together; in the order of their first ones."""
+    groups: dict[tuple[tuple[str, str], ...], list[Job]] = {}
+    for job in jobs:
+        key = tuple(sorted((k, v) for k, v in job.settings.items() if k != "seed"))
+        groups.setdefault(key, []).append(job)
+    return list(groups.values())
+
+
+def best_of(settings: Sequence[Sequence[Job]]) -> Sequence[Job] | None:
+    """The setting with the highest mean validation accuracy; the test is not for choosing."""
+
+    def worth(jobs: Sequence[Job]) -> float:
+        values = [job.validation for job in jobs if job.validation is not None]
+        whole = len(values) == len(jobs)
+        return mean(values) if values and whole else -math.inf
+
+    if len(settings) < 2:
+        return None
+    best = max(settings, key=worth)
+    return best if worth(best) > -math.inf else None
+
+
+def _swept(jobs: Sequence[Job]) -> list[str]:
+    """The keys that differ between jobs, the seed apart."""
+    keys = dict.fromkeys(key for job in jobs for key in job.settings if key != "seed")
+    return [key for key in keys if len({job.settings.get(key) for job in jobs}) > 1]
+
+
+def _table(
+    jobs: Sequence[Job], settings: Sequence[Sequence[Job]], best: Sequence[Job] | None
+) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    keys = _swept(jobs)
+    for key in keys:
+        table.add_column(key, overflow="fold")
+    seeds = any(len(group) > 1 for group in settings)
+    for name in (["seeds"] if seeds else []) + ["validation", "test", "training", "job"]:
+        table.add_column(name, justify="right", no_wrap=name != "job")
+    for group in settings:
+        cells = [group[0].settings.get(key, "") for key in keys]
+        done = [job for job in group if not job.failed]
+        if seeds:
+            failed = len(group) - len(done)
+            cells.append(f"{len(done)}" + (f" + {failed} failed" if failed else ""))
+        cells += [_share([job.validation for job in done]), _share([job.test for job in done])]
+        cells += [_times([job.seconds for job in done]), _names(group)]
+        style = "bold green" if group is best else "" if done else "red"
+        table.add_row(*(Text(cell) for cell in cells), style=style)
+    return table
+
+
+def _share(values: Sequence[float | None]) -> str:
+    """Mean and, of several, standard deviation, in per cent."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "failed" if not values else "-"
+    spread = f" ± {stdev(known):.2%}" if len(known) > 1 else ""
+    return f"{mean(known):.2%}{spread}"
+
+
+def _times(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    low, high = duration(min(known)), duration(max(known))
+    return low if low == high else f"{low} to {high}"
+
+
+def _names(group: Sequence[Job]) -> str:
+    return ",".join(job.folder.name for job in group)
+
+
+def _remarks(sweep: Path, jobs: Sequence[Job], best: Sequence[Job] | None) -> list[Text]:
+    failed = [job for job in jobs if job.failed]
+    lines = [Text(f"{len(jobs) - len(failed)} of {len(jobs)} jobs done, in {sweep}")]
+    lines += [
+        Text(f"job {job.folder.name} failed ({_given(job)}): {job.error}", "red") for job in failed
+    ]
+    if best is not None:
+        settings = [f"{k}={v}" for k, v in best[0].settings.items() if k != "seed"]
+        command = shlex.join(["cnn-train", *settings])
+        lines.append(Text("best on validation: ", "bold").append(command, "not bold"))
+    return lines
+
+
+def _given(job: Job) -> str:
+    return ", ".join(f"{key}={value}" for key, value in job.settings.items())

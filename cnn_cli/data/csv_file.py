@@ -1,0 +1,122 @@
+"""Pictures named in a table, with their classes: for labels that are not folders."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.data.folder_tree import Files
+from cnn_cli.data.from_files import dataset_from_files
+from cnn_cli.data.split import SPLIT_SEED, Limit, cut, share, too_small
+from cnn_cli.data.table import Columns, Table, read_table
+from cnn_cli.errors import UserError
+from cnn_cli.limits import Fraction, NonNegativeInt, ProperFraction
+from cnn_cli.rng import derive
+
+FEWEST_GROUPS = 2
+
+
+def csv_file(
+    preprocessing: Preprocessing,
+    *,
+    file: str,
+    root: str | None,
+    path_column: str,
+    label_column: str,
+    split_column: str | None,
+    group_column: str | None,
+    val_fraction: ProperFraction,
+    test_fraction: Fraction,
+    limit: Limit,
+    resident_mb: NonNegativeInt,
+    workers: int,
+) -> Dataset:
+    """The pictures that the table `file` (CSV or TSV) names.
+
+    Paths start at `root`, or at the table's folder. `split_column` tells train, val and test apart;
+    a missing test is cut from train (`test_fraction` of it; 1 = all of it), then a missing val
+    (`val_fraction` of the rest), each class in its proportion. Pictures of one group
+    (`group_column`: a patient, a camera, a film) then stay in one part, whose size is as near as
+    groups allow. Memory and workers as in `image_folder`. Raises UserError for a table, a class or
+    files that cannot be used.
+    """
+    where = Path(file).expanduser()
+    columns = Columns(path_column, label_column, split_column, group_column)
+    table = read_table(where, None if root is None else Path(root).expanduser(), columns)
+    if len(table.classes) < FEWEST_GROUPS and test_fraction < 1:
+        raise UserError(
+            f"dataset.file: {where} has one class only ({table.classes[0]}); "
+            "a classifier needs two or more"
+        )
+    notes = [
+        f"{len(set(table.groups[part]))} groups in {part}" for part in table.parts if group_column
+    ]
+    parts, more = _parts(where, table, {"test": test_fraction, "val": val_fraction})
+    return dataset_from_files(
+        "csv",
+        table.classes,
+        parts,
+        preprocessing,
+        limit=limit,
+        resident_mb=resident_mb,
+        workers=workers,
+        notes=[*notes, *_shared_groups(table), *more],
+    )
+
+
+def _parts(
+    where: Path, table: Table, fractions: dict[str, float]
+) -> tuple[dict[str, Files], list[str]]:
+    """All three parts, the missing ones cut from train, with notes on those that were cut."""
+    nothing = Files([], torch.empty(0, dtype=torch.int64), [])
+    parts = {"train": nothing, "val": nothing, "test": nothing} | table.parts
+    if "test" not in table.parts and fractions["test"] == 1:
+        return parts | {"train": nothing, "test": parts["train"]}, []
+    groups, notes = list(table.groups.get("train", [])), []
+    wanted = [part for part, f in fractions.items() if f > 0 and part not in table.parts]
+    for position, part in enumerate(wanted if "train" in table.parts else []):
+        train = parts["train"]
+        size = share(len(train.labels), fractions[part])
+        keep = len(wanted) - position
+        if few := too_small(train.labels, table.classes, keep + 1):
+            raise UserError(f"dataset.file: {where} has too few pictures of {', '.join(few)}")
+        rest, own = (
+            _cut_groups(where, train.labels, groups, size, part)
+            if groups
+            else cut(train.labels, size, f"csv/{part}", keep=keep)
+        )
+        groups = [groups[index] for index in rest.tolist()] if groups else []
+        parts |= {"train": train.part(rest), part: train.part(own)}
+        notes.append(f"{part}: {len(own)} pictures cut from train")
+    return parts, notes
+
+
+def _cut_groups(
+    where: Path, labels: Tensor, groups: list[str], size: int, part: str
+) -> tuple[Tensor, Tensor]:
+    """Indices (rest, part) that divide no group, with the classes as even as groups allow."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    folds = max(FEWEST_GROUPS, round(len(labels) / size))
+    if len(set(groups)) < folds:
+        raise UserError(
+            f"dataset.file: {where} has {len(set(groups))} groups, too few for a {part} part of"
+            f" {size} of {len(labels)} pictures; ask for a larger dataset.{part}_fraction"
+        )
+    seed = derive(SPLIT_SEED, f"csv/{part}") % 2**32
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    rest, own = next(splitter.split(labels.numpy(), labels.numpy(), groups))
+    return torch.from_numpy(rest).sort().values, torch.from_numpy(own).sort().values
+
+
+def _shared_groups(table: Table) -> list[str]:
+    """A note where groups stand in two parts of the table: its test is then no test of new ones."""
+    own = {part: set(groups) for part, groups in table.groups.items() if groups}
+    found = []
+    for part in ("val", "test"):
+        shared = own.get("train", set()) & own.get(part, set())
+        if shared:
+            some = ", ".join(sorted(shared)[:3])
+            found.append(f"{len(shared)} groups of {part} are in train as well ({some})")
+    return found

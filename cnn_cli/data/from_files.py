@@ -1,0 +1,116 @@
+"""A data set of picture files: kept in memory where they are few, else read each time."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnn_cli.data.assemble import fingerprint, limit_notes
+from cnn_cli.data.contract import Batch, Dataset, Preprocessing, Split
+from cnn_cli.data.decoding import Decoded
+from cnn_cli.data.folder_tree import Files
+from cnn_cli.data.images import UnreadableImage
+from cnn_cli.data.plan import Plan
+from cnn_cli.data.progress import progress
+from cnn_cli.data.resident import Resident
+from cnn_cli.data.split import Limit, limited
+from cnn_cli.errors import UserError
+
+SHOWN = 10
+"""Unreadable files named in one message."""
+SLOW = 2000
+"""Pictures from which on reading them is worth a progress bar."""
+BLOCK = 64
+
+
+def dataset_from_files(
+    name: str,
+    classes: tuple[str, ...],
+    parts: Mapping[str, Files],
+    preprocessing: Preprocessing,
+    *,
+    limit: Limit,
+    resident_mb: int,
+    workers: int,
+    notes: Sequence[str],
+) -> Dataset:
+    """The data set of the files in the parts "train", "val" and "test".
+
+    Up to `resident_mb` megabytes the scaled pictures stay in memory, beyond it `workers` processes
+    read them each time. Raises UserError for a wrong limit and for files that cannot be read.
+    """
+    kept = {part: files.part(limited(files.labels, limit, part)) for part, files in parts.items()}
+    decoded = {
+        part: Decoded(files.paths, files.labels, files.names, preprocessing, workers)
+        for part, files in kept.items()
+    }
+    count = sum(len(split) for split in decoded.values())
+    small = count * preprocessing.channels * preprocessing.size**2 <= resident_mb * 10**6
+    splits: Mapping[str, Split] = _load(decoded) if small else decoded
+    return Dataset(
+        name,
+        classes,
+        train=splits["train"],
+        val=splits["val"],
+        test=splits["test"],
+        fingerprint=_fingerprint(classes, kept),
+        notes=(*notes, *limit_notes(limit, parts, kept)),
+    )
+
+
+def _load(decoded: Mapping[str, Decoded]) -> dict[str, Resident]:
+    """The same splits with all pictures read, in one go, into memory."""
+    splits = list(decoded.values())
+    whole = Decoded(
+        [path for split in splits for path in split.paths],
+        torch.cat([split.labels for split in splits]),
+        [name for split in splits for name in split.names],
+        splits[0].preprocessing,
+        splits[0].workers,
+    )
+    blocks = torch.split(_read(whole), [len(split) for split in splits])
+    return {
+        part: Resident(images, split.labels, split.names)
+        for (part, split), images in zip(decoded.items(), blocks, strict=True)
+    }
+
+
+def _read(whole: Decoded) -> Tensor:
+    """(N, C, S, S); UserError with the first of all files that cannot be read."""
+    count, form = len(whole), whole.preprocessing
+    images = torch.empty(count, form.size, form.size, form.channels, dtype=torch.uint8)
+    images = images.permute(0, 3, 1, 2)
+    unreadable: list[UnreadableImage] = []
+    slow = progress(f"reading {count} pictures", count) if count >= SLOW else nullcontext(_silent)
+    with slow as advance:
+        for step, answer in enumerate(whole.stream(Plan(count, BLOCK, shuffle=False))):
+            if isinstance(answer, Batch):
+                images[step * BLOCK : step * BLOCK + len(answer.labels)] = answer.images
+            else:
+                unreadable += answer
+            advance(BLOCK)
+    if unreadable:
+        raise UserError(
+            f"dataset.root: {len(unreadable)} of {count} pictures cannot be read; "
+            "repair or remove them",
+            *(str(error) for error in unreadable[:SHOWN]),
+        )
+    return images
+
+
+def _silent(units: int) -> None:
+    pass
+
+
+def _fingerprint(classes: tuple[str, ...], parts: Mapping[str, Files]) -> str:
+    """From the files' sizes: the same whether the pictures are kept in memory or not."""
+    labels = [files.labels.numpy() for files in parts.values()]
+    sizes = [np.array([_size(path) for path in files.paths]) for files in parts.values()]
+    return fingerprint(classes, [*labels, *sizes])
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else -1

@@ -1,0 +1,115 @@
+"""A table (CSV or TSV) of picture files and their classes, perhaps with parts and groups."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from cnn_cli.data.folder_tree import PARTS, Files
+from cnn_cli.errors import UserError, closest
+
+SHOWN = 10
+"""Wrong lines named in one message."""
+
+
+class Columns(NamedTuple):
+    """The names of the columns; split and group None where the table has none."""
+
+    path: str
+    label: str
+    split: str | None
+    group: str | None
+
+
+class Table(NamedTuple):
+    """The files of each part that the table tells apart ("train" where it does not)."""
+
+    classes: tuple[str, ...]
+    parts: dict[str, Files]
+    groups: dict[str, list[str]]
+    """part -> for each of its files the group it belongs to; empty without a group column"""
+
+
+def read_table(file: Path, root: Path | None, columns: Columns) -> Table:
+    """What stands in `file`; paths in it start at `root`, or at the file's own folder.
+
+    Lines end in any way, fields are quoted as spreadsheets do it, and the separator (comma,
+    semicolon or tab) is that of the first line. Raises UserError that names what is wrong: no file,
+    no such column, lines without path, class or group, a picture named twice, an unknown part.
+    """
+    rows = _rows(file, columns)
+    problems = _wrong_lines(file, rows, columns)
+    if problems:
+        more = [f"and {len(problems) - SHOWN} more lines"] if len(problems) > SHOWN else []
+        raise UserError(*problems[:SHOWN], *more)
+    classes = tuple(sorted({row[columns.label] for row in rows}))
+    numbers = {name: number for number, name in enumerate(classes)}
+    base = root or file.parent
+    parts: dict[str, Files] = {}
+    groups: dict[str, list[str]] = {}
+    parted = [(_part(row, columns), row) for row in rows]
+    for part in ("train", "val", "test"):
+        own = [row for which, row in parted if which == part]
+        if not own:
+            continue
+        labels = torch.tensor([numbers[row[columns.label]] for row in own], dtype=torch.int64)
+        names = [row[columns.path] for row in own]
+        parts[part] = Files([base / name for name in names], labels, names)
+        groups[part] = [row[columns.group] for row in own] if columns.group else []
+    return Table(classes, parts, groups)
+
+
+def _rows(file: Path, columns: Columns) -> list[dict[str, str]]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"dataset.file: {file} is no UTF-8 text (byte {error.start})") from error
+    except OSError as error:
+        raise UserError(f"dataset.file: {file} cannot be read: {error.strerror}") from error
+    head = text.partition("\n")[0]
+    separator = max(",;\t", key=head.count)
+    reader = csv.DictReader(text.splitlines(), delimiter=separator, restval="")
+    there = [name.strip() for name in reader.fieldnames or ()]
+    wanted = [name for name in columns if name is not None]
+    if missing := [name for name in wanted if name not in there]:
+        keys = dict(zip(columns, Columns._fields, strict=True))
+        raise UserError(
+            *(
+                f"dataset.{keys[name]}_column={name}: no such column in {file}"
+                f"{closest(name, there)}; there are {', '.join(there) or 'none'}"
+                for name in missing
+            )
+        )
+    reader.fieldnames = there
+    rows = [{name: (row.get(name) or "").strip() for name in wanted} for row in reader]
+    if not rows:
+        raise UserError(f"dataset.file: {file} has no lines below its head")
+    return rows
+
+
+def _wrong_lines(file: Path, rows: Sequence[dict[str, str]], columns: Columns) -> list[str]:
+    problems = []
+    times = Counter(row[columns.path] for row in rows)
+    needed = [name for name in (columns.path, columns.label, columns.group) if name]
+    for number, row in enumerate(rows, start=2):
+        where = f"dataset.file: {file}, line {number}"
+        if empty := [name for name in needed if not row[name]]:
+            problems.append(f"{where}: nothing in {', '.join(empty)}")
+        elif times[row[columns.path]] > 1:
+            problems.append(
+                f"{where}: {row[columns.path]} is there {times[row[columns.path]]} times"
+            )
+        elif columns.split and _part(row, columns) is None:
+            known = ", ".join(PARTS)
+            problems.append(f"{where}: {columns.split} '{row[columns.split]}' is none of {known}")
+    return problems
+
+
+def _part(row: dict[str, str], columns: Columns) -> str | None:
+    if columns.split is None:
+        return "train"
+    given = row[columns.split].lower()
+    return next((part for part, names in PARTS.items() if given in names), None)

@@ -1,0 +1,126 @@
+"""The fixed sections that several commands' configs share: types, ranges and one line per field."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from cnn_cli.limits import (
+    Count,
+    Duration,
+    Fraction,
+    NonNegative,
+    NonNegativeInt,
+    Positive,
+    ProperFraction,
+    Range,
+    RunName,
+)
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What a data set's YAML says for other groups to interpolate: `${dataset.mirror}`."""
+
+    mirror: bool
+    """a mirrored picture still shows the same class"""
+    crop_padding: NonNegativeInt
+    """pixels by which `standard` augmentation may shift a picture"""
+    rotation: NonNegative
+    """degrees by which `standard` augmentation may turn a picture, where it may not mirror it"""
+    epochs: Count
+    """a sensible length of training"""
+    batch_size: Count
+    """a sensible number of pictures a step"""
+
+
+@dataclass(frozen=True)
+class DeviceConfig:
+    """Where and how the arithmetic is done."""
+
+    name: Literal["auto", "cpu", "cuda", "mps"]
+    """auto takes a GPU where there is one"""
+    precision: Literal["fp32", "bf16", "fp16"]
+    """fp16 scales the loss; bf16 on a CPU without AMX is slow"""
+    channels_last: bool
+    """memory format NHWC for convolutions: faster on CPUs and tensor cores"""
+    deterministic: bool
+    """only kernels that give the same bits each time"""
+    threads: Count | None
+    """CPU threads; null = all cores"""
+    workers: NonNegativeInt
+    """processes that decode pictures of folders too large for memory"""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    label_smoothing: ProperFraction
+    """share of the target spread evenly over all classes"""
+    class_weights: Literal["auto"] | Mapping[str, Positive] | None
+    """what each class counts; auto makes all classes count alike, a mapping names some"""
+    focal_gamma: NonNegative
+    """focus on pictures that are hard; 0 = none"""
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    epochs: Count
+    """passes over the training pictures"""
+    batch_size: Count
+    """pictures a step, in all"""
+    lr_batch: Count | None
+    """batch size that the optimizer's rates are meant for; they grow and shrink with the real one
+    (Goyal et al. 2017); null = they are as given"""
+    sampling: Literal["uniform", "balanced"]
+    """balanced shows every class as often, and so repeats pictures of the rare ones"""
+    accumulate: Count
+    """parts that a batch is computed in, to save memory; the step is the same only without batch
+    norm, which takes each part by itself"""
+    clip_norm: Positive | None
+    """largest norm of the whole gradient; null = no clipping"""
+    ema_decay: Annotated[float, Range(0, 1, open_low=True, open_high=True)] | None
+    """decay a step of the averaged weights, which are then evaluated and saved; null = none"""
+    validate_every: Count
+    """epochs between validations"""
+    monitor: Literal["accuracy", "loss"]
+    """validation figure that chooses the best checkpoint"""
+    patience: Count | None
+    """validations without a new best before stopping early; null = never"""
+    max_time: Duration | None
+    """a hard stop for training: 90s, 10m, 1.5h; null = none"""
+    checkpoint_every: Count | None
+    """steps between checkpoints; null = after each validation only"""
+    eval_batch_size: Count
+    """pictures a batch in evaluation"""
+    tensorboard: bool
+    """write TensorBoard event files"""
+
+
+@dataclass(frozen=True)
+class RequireConfig:
+    """Thresholds on the report's metrics; null = no demand."""
+
+    accuracy: Fraction | None
+    top5_accuracy: Fraction | None
+    loss: NonNegative | None
+    """an upper bound; all others are lower bounds"""
+    balanced_accuracy: Fraction | None
+    macro_precision: Fraction | None
+    macro_recall: Fraction | None
+    macro_f1: Fraction | None
+    weighted_f1: Fraction | None
+
+
+@dataclass(frozen=True)
+class RunsConfig:
+    root: str
+    """folder that holds the run folders"""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    root: str
+    """folder that holds the run folders"""
+    dir: str | None
+    """this very folder for the run"""
+    name: RunName | None
+    """the run's folder under root; null = time, data set, model and four letters"""
