@@ -14,7 +14,7 @@ from cnn_cli.commands.trained import find, load
 from cnn_cli.config import TrainConfig, to_yaml
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.plan import Balance, Plan
-from cnn_cli.data.statistics import measure
+from cnn_cli.data.statistics import measure, sample
 from cnn_cli.device import Device, choose
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.display import Display, duration
@@ -31,6 +31,9 @@ from cnn_cli.report.report import Report
 from cnn_cli.report.text import print_report
 from cnn_cli.run import Run, claimed, replacing, run_folder, run_of, write_json
 from cnn_cli.sections import LossConfig
+
+LOOKED_AT = 2000
+"""Training pictures that a network may look at before its first step."""
 
 
 def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
@@ -99,6 +102,8 @@ def _task(
     trainer = config.trainer
     classes = len(dataset.classes)
     model = build.model(config.model, preprocessing, classes, config.seed, config.trust)
+    if model.wants_images:
+        model.initialise(dataset.train.take(sample(len(dataset.train), LOOKED_AT)).images)
     device.place_model(model)
     optimizer = build.optimizer(config.optimizer, model, config.trust)
     augmentation = build.augmentation(config.augmentation, config.seed, config.trust)

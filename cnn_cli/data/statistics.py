@@ -31,11 +31,15 @@ def measure(split: Split, preprocessing: Preprocessing) -> tuple[Channels, Chann
     return mean or measured_mean, std or measured_std
 
 
+def sample(n: int, most: int) -> Tensor:
+    """(min(n, most),) int64, rising: the same pictures of `n` each time, drawn at random."""
+    return torch.randperm(n, generator=generator(0, "statistics"))[:most].sort().values
+
+
 def _moments(split: Split) -> tuple[Channels, Channels]:
-    order = torch.randperm(len(split), generator=generator(0, "statistics"))
     total = square = torch.zeros(1, dtype=torch.int64)
     pixels = 0
-    for part in torch.split(order[:SAMPLE].sort().values, CHUNK):
+    for part in torch.split(sample(len(split), SAMPLE), CHUNK):
         values = split.take(part).images.to(torch.int64)  # whole numbers: exact in any order
         total = total.to(values.device) + values.sum((0, 2, 3))
         square = square.to(values.device) + values.square().sum((0, 2, 3))

@@ -46,6 +46,16 @@ class Classifier(nn.Module):
         self.normalize = normalize
         self.net = net
 
+    @property
+    def wants_images(self) -> bool:
+        """Whether the network is to see pictures before its first step: it has `initialise`."""
+        return callable(getattr(self.net, "initialise", None))
+
+    @torch.no_grad()
+    def initialise(self, images: Tensor) -> None:
+        """Let the network look at training pictures (N, C, H, W), uint8 or in [0, 1]."""
+        self.net.initialise(self.normalize(images))  # type: ignore[operator]  # see wants_images
+
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.net(self.normalize(images))
         return logits
