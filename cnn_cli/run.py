@@ -99,7 +99,7 @@ def claimed(folder: Path, is_new: bool) -> Iterator[None]:
     with lock:
         _lock(lock, folder)
         if is_new and any(path.name != LOCK for path in folder.iterdir()):
-            raise UserError(f"{folder}: another process has just used this folder")
+            raise UserError(f"{folder}: is not empty; another process may just have used it")
         try:
             yield
         finally:

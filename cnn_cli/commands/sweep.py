@@ -17,6 +17,8 @@ from cnn_cli.engine.display import duration
 from cnn_cli.run import Run, write_json
 
 RESULT = "result.json"
+WIDEST = 24
+"""Characters of a swept value before it is folded."""
 DONE, MISSED = 0, 3
 """Exit codes of jobs that trained to the end; the others failed."""
 
@@ -122,22 +124,30 @@ def _table(
 ) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     keys = _swept(jobs)
-    for key in keys:
-        table.add_column(key, overflow="fold")
+    for key, name in zip(keys, _names(keys), strict=True):
+        widest = max(len(job.settings.get(key, "")) for job in jobs)
+        width = min(max(widest, len(name)), WIDEST)
+        table.add_column(name, overflow="fold", min_width=width)
     seeds = any(len(group) > 1 for group in settings)
-    for name in (["seeds"] if seeds else []) + ["validation", "test", "training", "job"]:
-        table.add_column(name, justify="right", no_wrap=name != "job")
+    for name in (["seeds"] if seeds else []) + ["validation %", "test %", "training", "job"]:
+        table.add_column(name, justify="right", no_wrap=True)
     for group in settings:
         cells = [group[0].settings.get(key, "") for key in keys]
         done = [job for job in group if not job.failed]
         if seeds:
-            failed = len(group) - len(done)
-            cells.append(f"{len(done)}" + (f" + {failed} failed" if failed else ""))
+            missing = len(done) < len(group)
+            cells.append(f"{len(done)}" + (f" of {len(group)}" if missing else ""))
         cells += [_share([job.validation for job in done]), _share([job.test for job in done])]
-        cells += [_times([job.seconds for job in done]), _names(group)]
-        style = "bold green" if group is best else "" if done else "red"
+        cells += [_times([job.seconds for job in done]), _numbers(group)]
+        style = "bold green" if group is best else "" if len(done) == len(group) else "red"
         table.add_row(*(Text(cell) for cell in cells), style=style)
     return table
+
+
+def _names(keys: Sequence[str]) -> list[str]:
+    """The last part of each key, or all of it where two end alike."""
+    ends = [key.rpartition(".")[2] for key in keys]
+    return [end if ends.count(end) == 1 else key for key, end in zip(keys, ends, strict=True)]
 
 
 def _share(values: Sequence[float | None]) -> str:
@@ -145,8 +155,8 @@ def _share(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return "failed" if not values else "-"
-    spread = f" ± {stdev(known):.2%}" if len(known) > 1 else ""
-    return f"{mean(known):.2%}{spread}"
+    spread = f" ± {100 * stdev(known):.2f}" if len(known) > 1 else ""
+    return f"{100 * mean(known):.2f}{spread}"
 
 
 def _times(values: Sequence[float | None]) -> str:
@@ -154,11 +164,15 @@ def _times(values: Sequence[float | None]) -> str:
     if not known:
         return "-"
     low, high = duration(min(known)), duration(max(known))
-    return low if low == high else f"{low} to {high}"
+    return low if low == high else f"{low} - {high}"
 
 
-def _names(group: Sequence[Job]) -> str:
-    return ",".join(job.folder.name for job in group)
+def _numbers(group: Sequence[Job]) -> str:
+    """The jobs' folders: 3-5 where they follow each other, else 3,7,9."""
+    names = [job.folder.name for job in group]
+    numbers = [int(name) for name in names if name.isdigit()]
+    together = numbers == list(range(numbers[0], numbers[0] + len(names))) if numbers else False
+    return f"{names[0]}-{names[-1]}" if together and len(names) > 1 else ",".join(names)
 
 
 def _remarks(sweep: Path, jobs: Sequence[Job], best: Sequence[Job] | None) -> list[Text]:

@@ -62,14 +62,14 @@ def sweep(tmp_path: Path) -> Path:
 
 def test_seeds_of_a_setting_are_one_row(sweep: Path) -> None:
     lines = shown(sweep).splitlines()
-    head = next(line for line in lines if "optimizer.lr" in line)
-    assert head.split() == ["optimizer.lr", "seeds", "validation", "test", "training", "job"]
+    head = next(line for line in lines if "seeds" in line)
+    assert head.split() == ["lr", "seeds", "validation", "%", "test", "%", "training", "job"]
     first = next(line for line in lines if line.strip().startswith("0.1 "))
-    cells = ["0.1", "3", "82.00% ± 2.00%", "92.00% ± 2.00%", "1:00 to 1:02", "0,1,2"]
+    cells = ["0.1", "3", "82.00 ± 2.00", "92.00 ± 2.00", "1:00 - 1:02", "0-2"]
     assert first.split() == " ".join(cells).split()
     second = next(line for line in lines if line.strip().startswith("0.2 "))
-    assert "2 + 1 failed" in second
-    assert "72.00% ± 2.83%" in second
+    assert "2 of 3" in second
+    assert "72.00 ± 2.83" in second
 
 
 def test_failures_are_told_with_their_reason_and_counted(sweep: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_sweep_of_seeds_alone_has_one_row(tmp_path: Path) -> None:
     for seed in range(2):
         job(tmp_path, seed, f"seed={seed}", 0.5, 0.5)
     text = shown(tmp_path)
-    assert "50.00% ± 0.00%" in text
+    assert "50.00 ± 0.00" in text
     assert "best on" not in text
 
 
@@ -112,3 +112,23 @@ def test_settings_that_need_quotes_are_quoted(tmp_path: Path) -> None:
     job(tmp_path, 0, "model.channels=[8,16]", 0.5, 0.5)
     job(tmp_path, 1, "model.channels=[8,32]", 0.5, 0.6)
     assert "cnn-train 'model.channels=[8,32]'" in shown(tmp_path)
+
+
+def test_keys_that_end_alike_are_written_out_and_jobs_apart_are_listed(tmp_path: Path) -> None:
+    for number, (width, depth) in enumerate([(1, 1), (2, 1), (1, 2)]):
+        job(tmp_path, number, f"a.width={width} b.width={depth}", 0.5, 0.5)
+    assert shown(tmp_path).splitlines()[1].split()[:2] == ["a.width", "b.width"]
+    for number in (3, 4):
+        job(tmp_path, number, f"a.width=1 b.width=2 seed={number}", 0.5, 0.5)
+    assert "2,3,4" not in shown(tmp_path)
+    job(tmp_path, 6, "a.width=2 b.width=1 seed=4", 0.5, 0.5)
+    assert " 1,6" in shown(tmp_path)
+
+
+def test_a_table_of_three_keys_fits_80_columns(tmp_path: Path) -> None:
+    for number, seed in enumerate(range(2)):
+        job(tmp_path, number, f"model.channels=[16,32] optimizer.lr=0.05 seed={seed}", 0.5, 0.5)
+        job(tmp_path, 2 + seed, f"model.channels=[16] optimizer.lr=0.1 seed={seed}", 0.5, 0.5)
+    out = StringIO()
+    conclude(tmp_path, Console(file=out, width=80))
+    assert any("[16,32]  0.05" in line and len(line) <= 80 for line in out.getvalue().splitlines())
