@@ -113,7 +113,7 @@ def test_a_claimed_folder_is_refused_to_others_and_goes_if_unused(tmp_path):
     assert not folder.parent.exists()
     with claimed(folder, is_new=True):
         (folder / "config.yaml").write_text("")
-    with pytest.raises(UserError, match="just used"), claimed(folder, is_new=True):
+    with pytest.raises(UserError, match="is not empty"), claimed(folder, is_new=True):
         pass
     with claimed(folder, is_new=False):
         pass
