@@ -133,7 +133,7 @@ def _load(
 ) -> Dataset:
     files, notes = obtain(origin, Path(root).expanduser(), url, verify)
     whole, test = (
-        _read(files[images], files[labels], which, len(classes))
+        read_pictures(files[images], files[labels], which, len(classes))
         for which, (images, labels) in (("train", TRAIN), ("test", TEST))
     )
     few = too_small(whole.labels, classes, 2 if val_fraction > 0 else 1)
@@ -144,14 +144,21 @@ def _load(
     return resident_dataset(name, classes, parts, preprocessing, limit, notes)
 
 
-def _read(images: Path, labels: Path, which: str, classes: int) -> Pictures:
+def read_pictures(images: Path, labels: Path, which: str, classes: int, first: int = 0) -> Pictures:
+    """The pictures of two IDX files, plain or .gz, named which/00000 and so on.
+
+    Classes are numbered from `first` in the file, from 0 in what is given. Raises UserError where
+    the files are damaged or do not fit together.
+    """
     pixels, numbers = _content(images, 3), _content(labels, 1)
     if len(pixels) != len(numbers):
         raise UserError(f"dataset.root: {images} and {labels} have different numbers of pictures")
-    if len(numbers) == 0 or numbers.max() >= classes:
-        raise UserError(f"dataset.root: {labels} has labels outside 0 .. {classes - 1}")
+    last = first + classes - 1
+    if len(numbers) == 0 or numbers.min() < first or numbers.max() > last:
+        raise UserError(f"dataset.root: {labels} has labels outside {first} .. {last}")
     names = [f"{which}/{index:05d}" for index in range(len(numbers))]
-    return Pictures(torch.tensor(pixels)[:, None], torch.tensor(numbers, dtype=torch.int64), names)
+    values = torch.tensor(numbers, dtype=torch.int64) - first
+    return Pictures(torch.tensor(pixels)[:, None], values, names)
 
 
 def _content(path: Path, dimensions: int) -> Bytes:

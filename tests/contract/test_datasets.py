@@ -11,6 +11,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from PIL import Image
+from scipy.io import savemat
 
 from cnn_cli import build
 from cnn_cli.data.contract import Dataset, Split, Window
@@ -60,6 +61,54 @@ def small_mnist(root: Path) -> dict[str, Any]:
     return {"root": str(root), "verify": False}
 
 
+def small_cifar100(root: Path) -> dict[str, Any]:
+    """Two pictures a class, which are no original ones."""
+    root.mkdir()
+    source = np.random.default_rng(0)
+    labels = [index % 100 for index in range(200)]
+    for name in ("train", "test"):
+        pixels = source.integers(0, 256, (200, 3072), dtype=np.uint8)
+        batch = {"data": pixels, "fine_labels": labels, "coarse_labels": labels}
+        (root / name).write_bytes(pickle.dumps(batch))
+    names = [f"class {index}" for index in range(100)]
+    meta = {"fine_label_names": names, "coarse_label_names": names}
+    (root / "meta").write_bytes(pickle.dumps(meta))
+    return {"root": str(root), "verify": False}
+
+
+def small_emnist(root: Path) -> dict[str, Any]:
+    """Three pictures a class of the balanced set."""
+    root.mkdir()
+    source = np.random.default_rng(0)
+    for part in ("train", "test"):
+        pixels = source.integers(0, 256, (141, 28, 28), dtype=np.uint8)
+        for kind, array in (("images-idx3", pixels), ("labels-idx1", np.arange(141) % 47)):
+            head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            content = head + array.astype(np.uint8).tobytes()
+            (root / f"emnist-balanced-{part}-{kind}-ubyte").write_bytes(content)
+    return {"root": str(root), "verify": False}
+
+
+def small_stl10(root: Path) -> dict[str, Any]:
+    root.mkdir()
+    source = np.random.default_rng(0)
+    for part in ("train", "test"):
+        source.integers(0, 256, (20, 3, 96, 96), dtype=np.uint8).tofile(root / f"{part}_X.bin")
+        (np.arange(20) % 10 + 1).astype(np.uint8).tofile(root / f"{part}_y.bin")
+    (root / "class_names.txt").write_text("\n".join("abcdefghij"))
+    return {"root": str(root), "verify": False}
+
+
+def small_svhn(root: Path) -> dict[str, Any]:
+    root.mkdir()
+    source = np.random.default_rng(0)
+    for part in ("train", "test"):
+        pixels = source.integers(0, 256, (32, 32, 3, 20), dtype=np.uint8)
+        labels = (np.arange(20) % 10 + 1).astype(np.uint8)[:, None]
+        savemat(root / f"{part}_32x32.mat", {"X": pixels, "y": labels})
+    return {"root": str(root), "verify": False}
+
+
 def small_table(root: Path) -> dict[str, Any]:
     small_folder(root)
     paths = sorted(path.relative_to(root) for path in root.rglob("*.png"))
@@ -70,6 +119,10 @@ def small_table(root: Path) -> dict[str, Any]:
 
 SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "cifar10": small_cifar10,
+    "cifar100": small_cifar100,
+    "emnist": small_emnist,
+    "stl10": small_stl10,
+    "svhn": small_svhn,
     "csv": small_table,
     "image_folder": small_folder,
     **dict.fromkeys(("mnist", "fashion_mnist", "kmnist"), small_mnist),

@@ -1,9 +1,10 @@
-"""CIFAR-10 in small: found, unpacked, downloaded, verified, refused."""
+"""CIFAR in small: found, unpacked, downloaded, verified, refused."""
 
 import io
 import pickle
 import tarfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from cnn_cli.data import cifar_files
-from cnn_cli.data.cifar import cifar10
-from cnn_cli.data.cifar_files import ARCHIVE, FOLDER, META, TEST, TRAIN, obtain
+from cnn_cli.data import archived, cifar
+from cnn_cli.data.cifar import CIFAR10, META, TEST, TRAIN, cifar10, cifar100
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.download import md5_of
 from cnn_cli.errors import UserError
 
+FOLDER, ARCHIVE = CIFAR10.folder, CIFAR10.name
 CLASSES = [f"class{i}" for i in range(10)]
 
 
@@ -50,16 +51,24 @@ def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy and its archive whose bytes pass for the original ones; no address to load it from."""
     copy = write_copy(tmp_path / "official" / FOLDER)
     archive = write_archive(tmp_path / "official" / ARCHIVE, copy)
-    monkeypatch.setattr(cifar_files, "MD5", {name: md5_of(copy / name) for name in cifar_files.MD5})
-    monkeypatch.setattr(cifar_files, "ARCHIVE_MD5", md5_of(archive))
-    monkeypatch.setattr(cifar_files, "ARCHIVE_SIZE", archive.stat().st_size)
-    monkeypatch.setattr(cifar_files, "URLS", ((tmp_path / "no" / "network").as_uri(),))
+    known = replace(
+        CIFAR10,
+        files={name: md5_of(copy / name) for name in CIFAR10.files},
+        md5=md5_of(archive),
+        size=archive.stat().st_size,
+        urls=((tmp_path / "no" / "network").as_uri(),),
+    )
+    monkeypatch.setattr(cifar, "CIFAR10", known)
     return copy
 
 
 def load(root: Path, *, verify: bool = True, url: str | None = None, val: float = 0.2) -> Dataset:
     form = Preprocessing(channels=3, size=32)
     return cifar10(form, root=str(root), url=url, verify=verify, val_fraction=val, limit=None)
+
+
+def obtain(root: Path, url: str | None, verify: bool) -> tuple[Path, list[str]]:
+    return archived.obtain(cifar.CIFAR10, root, url, verify)
 
 
 def test_pictures_labels_and_names_are_those_of_the_files(official: Path) -> None:
@@ -114,7 +123,7 @@ def test_an_archive_is_unpacked_to_root(official: Path, tmp_path: Path, place: s
     (official.parent / ARCHIVE).rename(there / ARCHIVE)
     folder, notes = obtain(root, None, verify=True)
     assert folder == root / FOLDER
-    assert sorted(path.name for path in folder.iterdir()) == sorted(cifar_files.MD5)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(CIFAR10.files)
     assert notes == []
     assert not [path for path in root.iterdir() if path.name.startswith(".extract")]
 
@@ -129,7 +138,8 @@ def test_an_absent_copy_is_downloaded(
     official: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = official.parent / ARCHIVE
-    monkeypatch.setattr(cifar_files, "URLS", (Path("absent").resolve().as_uri(), archive.as_uri()))
+    urls = (Path("absent").resolve().as_uri(), archive.as_uri())
+    monkeypatch.setattr(cifar, "CIFAR10", replace(cifar.CIFAR10, urls=urls))
     folder, notes = obtain(tmp_path / "new" / "root", None, verify=True)
     assert folder == tmp_path / "new" / "root" / FOLDER
     assert notes == []
@@ -145,13 +155,13 @@ def test_several_processes_download_once(
 ) -> None:
     url = (official.parent / ARCHIVE).as_uri()
     calls: list[object] = []
-    real = cifar_files.download
+    real = archived.download
 
     def counted(*arguments: Any, **options: Any) -> None:
         calls.append(arguments)
         real(*arguments, **options)
 
-    monkeypatch.setattr(cifar_files, "download", counted)
+    monkeypatch.setattr(archived, "download", counted)
     threads = [
         threading.Thread(target=obtain, args=(tmp_path / "root", url, True)) for _ in range(4)
     ]
@@ -171,7 +181,7 @@ def test_absent_and_no_network_says_what_to_put_where(official: Path, tmp_path: 
     for part in (
         "could not be downloaded",
         ARCHIVE,
-        cifar_files.ARCHIVE_MD5,
+        cifar.CIFAR10.md5,
         FOLDER,
         "dataset.url",
     ):
@@ -220,14 +230,14 @@ def test_an_archive_cannot_write_elsewhere_or_bring_links(official: Path, tmp_pa
     archive = tmp_path / "root" / ARCHIVE
     archive.parent.mkdir()
     with tarfile.open(archive, "w:gz") as tar:
-        for name in cifar_files.MD5:
+        for name in CIFAR10.files:
             tar.add(official / name, f"../../{name}")
         link = tarfile.TarInfo(f"x/{TEST}")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         tar.addfile(link)
         tar.addfile(tarfile.TarInfo("../evil"), io.BytesIO())
     folder, _ = obtain(tmp_path / "root", None, verify=False)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(cifar_files.MD5)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(CIFAR10.files)
     assert not (folder / TEST).is_symlink()
     assert not any(
         (base / TEST).exists() for base in (tmp_path, tmp_path.parent, tmp_path / "root")
@@ -237,7 +247,7 @@ def test_an_archive_cannot_write_elsewhere_or_bring_links(official: Path, tmp_pa
 
 def test_an_archive_of_giants_is_refused(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (official / TEST).unlink()
-    monkeypatch.setattr(cifar_files, "LARGEST", 100)
+    monkeypatch.setattr(archived, "LARGEST", 100)
     with pytest.raises(
         UserError, match=r"is no archive of CIFAR-10: its .* would take [\d,]+ bytes"
     ):
@@ -259,7 +269,7 @@ class _Runs:
     ("content", "message"),
     [
         (_Runs(), "cannot be read: it names"),
-        ([1, 2], "is no CIFAR-10 file"),
+        ([1, 2], "is no file of CIFAR"),
         ({"labels": [0] * 20}, "no pictures of 32x32 RGB bytes"),
         ({"data": np.zeros((20, 3072)), "labels": [0] * 20}, "no pictures of 32x32 RGB bytes"),
         ({"data": np.zeros((20, 99), np.uint8), "labels": [0] * 20}, "no pictures of 32x32"),
@@ -286,3 +296,26 @@ def test_a_copy_without_some_class_cannot_be_trained_on() -> None:
     write_copy(Path("mine"), **few)
     with pytest.raises(UserError, match=r"too little of class2 \(0 pictures\), class3"):
         load(Path("mine"), verify=False)
+
+
+def test_cifar_100_has_fine_and_coarse_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar, "CIFAR100", replace(cifar.CIFAR100, urls=()))
+    folder = Path("mine") / cifar.CIFAR100.folder
+    folder.mkdir(parents=True)
+    fine, coarse = [i % 10 for i in range(20)], [i % 2 for i in range(20)]
+    for name, source in (("train", TRAIN[0]), ("test", TEST)):
+        batch = {"data": pixels(source), "fine_labels": fine, "coarse_labels": coarse}
+        (folder / name).write_bytes(pickle.dumps(batch))
+    names = {"fine_label_names": CLASSES, "coarse_label_names": ["fish", "tree"]}
+    (folder / "meta").write_bytes(pickle.dumps(names))
+    form = Preprocessing(channels=3, size=32)
+    options = {"root": "mine", "url": None, "verify": False, "val_fraction": 0.5, "limit": None}
+    few = cifar100(form, labels="coarse", **options)  # type: ignore[arg-type]
+    many = cifar100(form, labels="fine", **options)  # type: ignore[arg-type]
+    assert (few.classes, many.classes) == (("fish", "tree"), tuple(CLASSES))
+    assert [len(part) for part in (few.train, few.val, few.test)] == [10, 10, 20]
+    test = many.test.take(torch.arange(20))
+    assert np.array_equal(test.images.numpy(), pixels(TEST).reshape(-1, 3, 32, 32))
+    assert test.labels.tolist() == fine
+    assert few.test.labels.tolist() == coarse
+    assert few.fingerprint != many.fingerprint

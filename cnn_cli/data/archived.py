@@ -1,0 +1,178 @@
+"""Data sets that come as one archive: in a usual place, unpacked or not, or on the network."""
+
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from cnn_cli.data.download import DownloadError, download, md5_of
+from cnn_cli.data.places import locked, places
+from cnn_cli.errors import UserError
+
+LARGEST = 1 << 28
+"""Bytes that one file of an archive may have; the largest of the original ones has 221 MB."""
+
+_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What is known of one data set's archive and of the files wanted out of it."""
+
+    title: str
+    """what people call the data set"""
+    folder: str
+    """where torchvision keeps the files below its root"""
+    name: str
+    size: int | None
+    """bytes, where somebody had it at hand"""
+    md5: str
+    urls: tuple[str, ...]
+    """tried in order"""
+    files: Mapping[str, str | None]
+    """file -> its md5, where it is known"""
+
+
+def obtain(wanted: Archive, root: Path, url: str | None, verify: bool) -> tuple[Path, list[str]]:
+    """(the folder with the files, notes for the user).
+
+    Looks for the folder and then for the archive in `root` and the other usual places, then
+    downloads the archive to `root`, from `url` or the known addresses. With `verify`, `root` must
+    hold the original bytes. Raises UserError where all of that fails.
+    """
+    found = find_folder(wanted, root, verify)
+    if found is None:
+        archive = _find_archive(wanted, root, verify)
+        found = root / wanted.folder
+        # a second process waits here, and then finds what the first one wrote
+        with locked(root, Path(wanted.folder).parts[0]):
+            if not _complete(wanted, found):
+                _extract(wanted, archive or _download(wanted, root, url, verify), found)
+    return found, _notes(wanted, root, found, verify)
+
+
+def find_folder(wanted: Archive, root: Path, verify: bool) -> Path | None:
+    """The first complete copy among the usual places; None where there is none.
+
+    With `verify`, one with other bytes is passed over; in `root` it raises UserError.
+    """
+    for place in places(root):
+        for folder in (place / wanted.folder, place):
+            if not _complete(wanted, folder):
+                continue
+            if not verify or not (wrong := _wrong(wanted, folder)):
+                return folder
+            if place == root:
+                raise UserError(
+                    f"dataset.root: {folder} has other bytes than the original {wanted.title} "
+                    f"({', '.join(wrong)}); dataset.verify=false accepts it"
+                )
+    return None
+
+
+def _find_archive(wanted: Archive, root: Path, verify: bool) -> Path | None:
+    """The first archive, by the same rule."""
+    for place, below in product(places(root), ("", wanted.folder)):
+        archive = place / below / wanted.name
+        if not archive.is_file():
+            continue
+        if not verify or md5_of(archive) == wanted.md5:
+            return archive
+        if place == root:
+            raise UserError(
+                f"dataset.root: {archive} is not the original archive ({_told(wanted)}); "
+                "delete it to download it again, or accept it by dataset.verify=false"
+            )
+    return None
+
+
+def _download(wanted: Archive, root: Path, url: str | None, verify: bool) -> Path:
+    archive = root / wanted.name
+    size, md5 = (wanted.size, wanted.md5) if verify else (None, None)
+    try:
+        download([url] if url else wanted.urls, archive, size=size, md5=md5)
+    except DownloadError as error:
+        raise UserError(
+            f"dataset.root: there is no {wanted.title} in {root}, and it could not be downloaded "
+            f"({error}); put {wanted.name} ({_told(wanted)}) or the folder {wanted.folder} into "
+            f"{root}, name another folder by dataset.root, or another address by dataset.url"
+        ) from error
+    return archive
+
+
+def _told(wanted: Archive) -> str:
+    """How one knows the archive by oneself."""
+    size = f"{wanted.size:,} bytes, " if wanted.size else ""
+    return f"{size}md5 {wanted.md5}"
+
+
+def _extract(wanted: Archive, archive: Path, folder: Path) -> None:
+    """Write the wanted files of the archive to `folder`, each one whole or not at all."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".extract-") as scratch:
+            unpack = _unzip if archive.suffix == ".zip" else _untar
+            unpack(wanted, archive, Path(scratch))
+            for name in wanted.files:
+                Path(scratch, name).replace(folder / name)
+    except (*_DAMAGED, FileNotFoundError) as error:
+        raise UserError(
+            f"dataset.root: {archive} is no archive of {wanted.title}: {error}"
+        ) from error
+    except OSError as error:
+        raise UserError(f"dataset.root: cannot unpack {archive} to {folder}: {error}") from error
+
+
+def _untar(wanted: Archive, archive: Path, folder: Path) -> None:
+    """Only the wanted files, without the folders they claim to be in."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, members=_members(wanted, tar), filter="data")
+
+
+def _members(wanted: Archive, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    for member in tar:
+        name = Path(member.name).name
+        if name in wanted.files and member.isfile():
+            _check_size(name, member.size)
+            yield member.replace(name=name)
+
+
+def _unzip(wanted: Archive, archive: Path, folder: Path) -> None:
+    """Only the wanted files, without the folders they claim to be in."""
+    with zipfile.ZipFile(archive) as packed:
+        for member in packed.infolist():
+            name = Path(member.filename).name
+            if name in wanted.files and not member.is_dir():
+                _check_size(name, member.file_size)
+                with packed.open(member) as inside, (folder / name).open("wb") as file:
+                    shutil.copyfileobj(inside, file)
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > LARGEST:
+        raise tarfile.TarError(f"its {name} would take {size:,} bytes")
+
+
+def _complete(wanted: Archive, folder: Path) -> bool:
+    return all((folder / name).is_file() for name in wanted.files)
+
+
+def _wrong(wanted: Archive, folder: Path) -> list[str]:
+    return [name for name, md5 in wanted.files.items() if md5 and md5_of(folder / name) != md5]
+
+
+def _notes(wanted: Archive, root: Path, folder: Path, verify: bool) -> list[str]:
+    notes = []
+    if folder not in (root, root / wanted.folder):
+        notes.append(f"{wanted.title} was found in {folder.resolve()}")
+    if not verify and (wrong := _wrong(wanted, folder)):
+        notes.append(
+            f"dataset.verify=false: {folder} has other bytes than the original {wanted.title} "
+            f"({len(wrong)} of {len(wanted.files)} files)"
+        )
+    return notes
