@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from cnn_cli.data import archived, cifar
-from cnn_cli.data.cifar import CIFAR10, META, TEST, TRAIN, cifar10, cifar100
+from cnn_cli.data.cifar import CIFAR10, META, TEST, TRAIN, cifar10
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.download import md5_of
 from cnn_cli.errors import UserError
@@ -296,26 +296,3 @@ def test_a_copy_without_some_class_cannot_be_trained_on() -> None:
     write_copy(Path("mine"), **few)
     with pytest.raises(UserError, match=r"too little of class2 \(0 pictures\), class3"):
         load(Path("mine"), verify=False)
-
-
-def test_cifar_100_has_fine_and_coarse_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cifar, "CIFAR100", replace(cifar.CIFAR100, urls=()))
-    folder = Path("mine") / cifar.CIFAR100.folder
-    folder.mkdir(parents=True)
-    fine, coarse = [i % 10 for i in range(20)], [i % 2 for i in range(20)]
-    for name, source in (("train", TRAIN[0]), ("test", TEST)):
-        batch = {"data": pixels(source), "fine_labels": fine, "coarse_labels": coarse}
-        (folder / name).write_bytes(pickle.dumps(batch))
-    names = {"fine_label_names": CLASSES, "coarse_label_names": ["fish", "tree"]}
-    (folder / "meta").write_bytes(pickle.dumps(names))
-    form = Preprocessing(channels=3, size=32)
-    options = {"root": "mine", "url": None, "verify": False, "val_fraction": 0.5, "limit": None}
-    few = cifar100(form, labels="coarse", **options)  # type: ignore[arg-type]
-    many = cifar100(form, labels="fine", **options)  # type: ignore[arg-type]
-    assert (few.classes, many.classes) == (("fish", "tree"), tuple(CLASSES))
-    assert [len(part) for part in (few.train, few.val, few.test)] == [10, 10, 20]
-    test = many.test.take(torch.arange(20))
-    assert np.array_equal(test.images.numpy(), pixels(TEST).reshape(-1, 3, 32, 32))
-    assert test.labels.tolist() == fine
-    assert few.test.labels.tolist() == coarse
-    assert few.fingerprint != many.fingerprint
