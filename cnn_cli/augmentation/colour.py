@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from cnn_cli.augmentation.geometry import memory_format
 from cnn_cli.limits import NonNegative
 
 LUMA = (0.299, 0.587, 0.114)
@@ -39,11 +40,20 @@ class ColourJitter:
     def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
         brightness, contrast, saturation = params.to(images.dtype).view(-1, 3, 1, 1, 1).unbind(1)
         images = (images * brightness).clamp_(0, 1)
-        mean = grey(images).mean(dim=(1, 2, 3), keepdim=True)
-        images = torch.lerp(mean, images, contrast).clamp_(0, 1)
+        mean = grey(images.mean(dim=(2, 3), keepdim=True))
+        images.mul_(contrast).add_(mean * (1 - contrast)).clamp_(0, 1)
         if images.shape[1] == 3:
-            images = torch.lerp(grey(images), images, saturation).clamp_(0, 1)
+            images = _saturated(images, saturation.view(-1, 1, 1)).clamp_(0, 1)
         return images, targets
+
+
+def _saturated(images: Tensor, factor: Tensor) -> Tensor:
+    """Each pixel times a matrix: `factor` (N, 1, 1) of itself, the rest of its grey."""
+    luma = images.new_tensor(LUMA)[:, None].expand(3, 3)
+    own = torch.eye(3, dtype=images.dtype, device=images.device)
+    pixels = images.permute(0, 2, 3, 1).flatten(1, 2) @ torch.lerp(luma, own, factor)
+    changed = pixels.view(-1, *images.shape[2:], 3).permute(0, 3, 1, 2)
+    return changed.contiguous(memory_format=memory_format(images))
 
 
 def grey(images: Tensor) -> Tensor:

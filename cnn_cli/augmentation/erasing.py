@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
+from cnn_cli.augmentation.geometry import memory_format
 from cnn_cli.limits import Fraction, Positive, Range
 
 Share = Annotated[float, Range(0, 1, open_low=True)]
@@ -50,14 +51,22 @@ class RandomErasing:
 
     def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
         mean = images.mean(dim=(2, 3), keepdim=True, dtype=torch.float32)
-        return torch.where(inside(params, images), mean.to(images.dtype), images), targets
+        return pasted(images, mean.to(images.dtype), params), targets
 
 
-def inside(boxes: Tensor, images: Tensor) -> Tensor:
-    """(N, 1, H, W) bool: the places in each box (top, left, bottom, right), of rows (N, 4)."""
+def pasted(images: Tensor, other: Tensor, boxes: Tensor) -> Tensor:
+    """`images` (N, C, H, W) with `other` (N, C, H or 1, W or 1) inside of boxes (N, 4).
+
+    A box is top, left, bottom and right in pixels. Keeps the memory format.
+    """
+    _, channels, height, width = images.shape
     top, left, bottom, right = boxes.view(-1, 4, 1).unbind(1)
-    rows = torch.arange(images.shape[2], device=images.device)
-    columns = torch.arange(images.shape[3], device=images.device)
-    high, wide = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
-    found: Tensor = (high[:, :, None] & wide[:, None, :]).unsqueeze(1)
-    return found
+    # Whole rows of pixels, all channels in one line: a mask of one line serves a whole box.
+    lines = images.permute(0, 2, 3, 1).flatten(2)
+    laid = other.expand(-1, -1, -1, width).permute(0, 2, 3, 1).flatten(2)
+    row = torch.arange(height, device=images.device)
+    column = torch.arange(width * channels, device=images.device) // channels
+    high, wide = (row >= top) & (row < bottom), (column >= left) & (column < right)
+    mask = (high.byte()[:, :, None] * wide.byte()[:, None, :]).bool()
+    changed = torch.where(mask, laid, lines).view(-1, height, width, channels)
+    return changed.permute(0, 3, 1, 2).contiguous(memory_format=memory_format(images))

@@ -92,7 +92,7 @@ class Rotation:
 
     def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
         angle = params.to(images.dtype).squeeze(1).deg2rad()
-        return warped(images, _turn(angle), images.new_zeros(len(images), 2), self.fill), targets
+        return warped(images, turn(angle), images.new_zeros(len(images), 2), self.fill), targets
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Affine:
         slant = shear.deg2rad().tan()
         one, zero = torch.ones_like(slant), torch.zeros_like(slant)
         unslanted = torch.stack([one, -slant, zero, one], dim=1).view(-1, 2, 2)
-        back = unslanted @ _turn(angle.deg2rad()) / scale.view(-1, 1, 1)
+        back = unslanted @ turn(angle.deg2rad()) / scale.view(-1, 1, 1)
         sides = torch.tensor([images.shape[-1], images.shape[-2]], device=images.device)
         shift = torch.stack([right, down], dim=1) * sides
         return warped(images, back, -(back @ shift[:, :, None]).squeeze(2), self.fill), targets
@@ -178,7 +178,7 @@ class ResizedCrop:
         return warped(images, shrink, given[:, :2], "edge"), targets
 
 
-def _turn(angle: Tensor) -> Tensor:
+def turn(angle: Tensor) -> Tensor:
     """(N, 2, 2) that turn (x right, y down) clockwise by `angle` (N) in radians."""
     cos, sin = angle.cos(), angle.sin()
     return torch.stack([cos, -sin, sin, cos], dim=1).view(-1, 2, 2)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnn_cli.augmentation.erasing import inside
+from cnn_cli.augmentation.erasing import pasted
 from cnn_cli.limits import Fraction, NonNegative
 
 
@@ -67,7 +67,7 @@ class CutMix:
         return (boxes * (half > 0)[:, None]).long()
 
     def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
-        mixed = torch.where(inside(params, images), images.flip(0), images)
+        mixed = pasted(images, images.flip(0), params)
         top, left, bottom, right = params.unbind(1)
         area = (bottom - top) * (right - left) / (images.shape[2] * images.shape[3])
         return mixed, torch.lerp(targets, targets.flip(0), area.to(targets.dtype)[:, None])

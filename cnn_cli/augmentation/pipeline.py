@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cnn_cli.augmentation.geometry import PaddedCrop
+from cnn_cli.augmentation.policies import Policy
 from cnn_cli.data.contract import Window
 from cnn_cli.rng import generator
 
@@ -17,7 +18,10 @@ class Op(Protocol):
 
     @property
     def pixels_only(self) -> bool:
-        """Only moves pixels: takes uint8 or floats and keeps them. Others get floats in [0, 1]."""
+        """Takes uint8 or floats in [0, 1] and keeps them, as what only moves pixels can.
+
+        Others get floats.
+        """
         ...
 
     @property
@@ -73,5 +77,7 @@ class Augmentation:
             if not op.pixels_only and images.dtype == torch.uint8:
                 images = images / 255
             params = self.draw(name, step, len(images), size=images.shape[-1])
-            images, targets = op.apply(images, targets, params.to(images.device, non_blocking=True))
+            if not isinstance(op, Policy):  # which plans its groups on the CPU
+                params = params.to(images.device, non_blocking=True)
+            images, targets = op.apply(images, targets, params)
         return images, targets

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_cli.augmentation.erasing import RandomErasing, inside
+from cnn_cli.augmentation.erasing import RandomErasing, pasted
 
 
 def pictures(n: int = 40, size: int = 16) -> Tensor:
@@ -49,9 +49,19 @@ def test_boxes_lie_inside_and_have_about_the_area_and_aspect_asked_for() -> None
 def test_each_corner_of_a_small_picture_can_be_erased() -> None:
     op = RandomErasing(1.0, (0.02, 0.2), (0.3, 3.3))
     boxes = op.draw(torch.Generator().manual_seed(0), 500, 3)
-    hit = inside(boxes, torch.empty(500, 1, 3, 3)).float().mean(0)
-    assert hit.min() > 0.02
-    assert inside(boxes, torch.empty(500, 1, 3, 3)).flatten(1).any(1).all()
+    hit = pasted(torch.zeros(500, 1, 3, 3), torch.ones(500, 1, 1, 1), boxes)
+    assert hit.mean(0).min() > 0.02
+    assert hit.flatten(1).any(1).all()
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_pasting_keeps_the_memory_format(memory_format: torch.memory_format) -> None:
+    images = pictures(2).contiguous(memory_format=memory_format)
+    out = pasted(images, images.flip(0), torch.tensor([[1, 2, 5, 9], [0, 0, 0, 0]]))
+    expected = images.clone()
+    expected[0, :, 1:5, 2:9] = images[1, :, 1:5, 2:9]
+    assert torch.equal(out, expected)
+    assert out.is_contiguous(memory_format=memory_format)
 
 
 @pytest.mark.parametrize(
