@@ -17,7 +17,7 @@ from cnn_cli.binding import bind, construct, require_kind, returns
 from cnn_cli.config import Config, Node
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.errors import UserError, closest
-from cnn_cli.limits import Count, Positive
+from cnn_cli.limits import Count, Fraction, Positive
 from cnn_cli.models.classifier import Classifier, Normalize
 from cnn_cli.models.trial import CLASSES, check_output, check_training
 from cnn_cli.optim.groups import parameter_groups
@@ -98,25 +98,31 @@ def model(
 
 
 def augmentation(node: Node, seed: int, trust: Trust) -> Augmentation:
-    """The ops of `node`, in order; each draws from (seed, its name, step)."""
+    """The ops of `node`, in order; each draws from (seed, its name, step).
+
+    Every op may have a key `until` beside its own: the share of training after which it stops.
+    """
     problems = [
         f"augmentation.{key}: no such key{closest(key, ['ops'])}; there is ops"
         for key in node
         if key != "ops"
     ]
     ops: dict[str, Op] = {}
+    until: dict[str, float] = {}
     nodes = node.get("ops")
     if not isinstance(nodes, Mapping):
         raise UserError("augmentation.ops: must be keys with values (name: op)", *problems)
     for name, part in nodes.items():
         key = f"augmentation.ops.{name}"
         try:
+            if isinstance(part, Mapping) and "until" in part:
+                until[name] = checking.conform(f"{key}.until", part["until"], Fraction, problems)
             ops[name] = _op(key, part, trust)
         except UserError as error:
             problems.extend(error.problems)
     if problems:
         raise UserError(*problems)
-    return Augmentation(ops, seed)
+    return Augmentation(ops, seed, until)
 
 
 def _op(key: str, node: Any, trust: Trust) -> Op:
@@ -125,7 +131,8 @@ def _op(key: str, node: Any, trust: Trust) -> Op:
     target = locate(f"{key}._target_", node.get("_target_"), "augmentation", trust)
     is_op = isinstance(target, type) and callable(getattr(target, "draw", None))
     require_kind(key, target, trust, is_op and callable(getattr(target, "apply", None)), "an op")
-    made: Op = construct(key, bind(key, target, node, {}), object)
+    own = {name: value for name, value in node.items() if name != "until"}
+    made: Op = construct(key, bind(key, target, own, {}), object)
     return made
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
@@ -41,11 +42,16 @@ class Op(Protocol):
 class Augmentation:
     """`ops` one after another; each draws from (seed, its name, step), whatever the others do.
 
-    Inactive ops are left out. Pictures stay uint8 up to the first op that needs floats.
+    Inactive ops are left out. Pictures stay uint8 up to the first op that needs floats. `until`
+    names ops that work only as long as less than that share of training is done.
     """
 
-    def __init__(self, ops: Mapping[str, Op], seed: int) -> None:
-        self.ops = {name: op for name, op in ops.items() if op.active}
+    def __init__(
+        self, ops: Mapping[str, Op], seed: int, until: Mapping[str, float] = MappingProxyType({})
+    ) -> None:
+        shares = {name: until.get(name, 1.0) for name in ops}
+        self.ops = {name: op for name, op in ops.items() if op.active and shares[name] > 0}
+        self.until = {name: shares[name] for name in self.ops if shares[name] < 1}
         self.seed = seed
 
     def window(self, size: int) -> Window | None:
@@ -57,6 +63,8 @@ class Augmentation:
         if not isinstance(op, PaddedCrop):
             return None
         op.check(size)
+        if name in self.until:  # a source crops to the end
+            return None
         return Window(op.padding, op.fill, partial(self.draw, name, size=size))
 
     def draw(self, name: str, step: int, n: int, *, size: int) -> Tensor:
@@ -64,15 +72,18 @@ class Augmentation:
         return self.ops[name].draw(generator(self.seed, f"augment/{name}", step), n, size)
 
     def __call__(
-        self, images: Tensor, targets: Tensor, step: int, cropped: bool
+        self, images: Tensor, targets: Tensor, step: int, cropped: bool, progress: float = 0.0
     ) -> tuple[Tensor, Tensor]:
         """Augment the whole batch of `step`: images (N, C, S, S) uint8, targets (N, K).
 
-        With `cropped`, the source has already performed the `window`. Gives images as uint8, or as
-        float in [0, 1] where an op needed floats.
+        With `cropped`, the source has already performed the `window`. `progress` is the share of
+        training that is done, step / total, in [0, 1). Gives images as uint8, or as float in [0, 1]
+        where an op needed floats.
         """
         for position, (name, op) in enumerate(self.ops.items()):
             if cropped and position == 0 and isinstance(op, PaddedCrop):
+                continue
+            if progress >= self.until.get(name, 1.0):
                 continue
             if not op.pixels_only and images.dtype == torch.uint8:
                 images = images / 255

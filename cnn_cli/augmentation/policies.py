@@ -27,15 +27,14 @@ Bits = Annotated[int, Range(1, 8)]
 class Policy:
     """What both policies share: how strong each kind can be, and how a batch is changed.
 
-    params (N, 2 * layers) float: for each layer the number of a kind in `kinds`, and its strength
-    there: degrees, slope, pixels, bits, threshold, or factor. `shear` is a slope, `enhance` the
-    largest change of a factor (brightness, colour, contrast, sharpness), `posterize` the fewest
-    bits.
+    params (N, 2 * layers) float: for each layer the number of a kind in `kinds`, and its strength:
+    degrees, slope, pixels, bits, threshold, or factor. `shear` is a slope, `enhance` the largest
+    change of a factor (brightness, colour, contrast, sharpness), `posterize` the fewest bits.
     """
 
     pixels_only: ClassVar[bool] = True  # it works on bytes: floats become bytes and floats again
 
-    kinds: tuple[Kind, ...]
+    without: tuple[Kind, ...]
     rotate: Annotated[float, Range(0, 180)]
     shear: NonNegative
     enhance: Fraction
@@ -44,11 +43,16 @@ class Policy:
 
     def __post_init__(self) -> None:
         if not self.kinds:
-            raise ValueError(f"kinds: [] is none; choose from {', '.join(get_args(Kind))}")
+            raise ValueError("without: leaves none of the operations")
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The operations that are drawn from."""
+        return tuple(kind for kind in get_args(Kind) if kind not in self.without)
 
     @property
     def active(self) -> bool:
-        return set(self.kinds) != {"identity"}
+        return self.kinds != ("identity",)
 
     def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
         """`params` are best on the CPU: how large each kind's group is has to be known there."""

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.config import Node, TrainConfig
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.engine.state import TrainState
@@ -49,7 +50,7 @@ def _facts(
         "input": _input(task.preprocessing),
         "model": f"{summary.parameters:,} parameters,"
         f" {_short_number(summary.flops)} FLOPs an image",
-        "augment": ", ".join(task.settings.augmentation.ops) or "none",
+        "augment": _augmentation(task.settings.augmentation),
         "optimizer": _component(config.optimizer) + _scaled(task),
         "schedule": _component(config.schedule),
         "loss": _loss(config.loss),
@@ -61,6 +62,11 @@ def _facts(
         "device": str(task.device),
         "run": str(task.run.folder),
     }
+
+
+def _augmentation(augmentation: Augmentation) -> str:
+    shares = {name: f" until {share:.4g} of training" for name, share in augmentation.until.items()}
+    return ", ".join(f"{name}{shares.get(name, '')}" for name in augmentation.ops) or "none"
 
 
 def _scaled(task: Task) -> str:

@@ -49,7 +49,11 @@ def train_step(state: TrainState, batch: Batch, settings: StepSettings, device: 
     labels = batch.labels.to(device.place, non_blocking=True)
     targets = settings.loss.targets(labels, settings.num_classes)
     pictures, targets = settings.augmentation(
-        batch.images.to(device.place, non_blocking=True), targets, batch.step, settings.cropped
+        batch.images.to(device.place, non_blocking=True),
+        targets,
+        batch.step,
+        settings.cropped,
+        progress=state.step / state.total,
     )
     row = state.rows[batch.step % len(state.rows)].zero_()
     parts = zip(

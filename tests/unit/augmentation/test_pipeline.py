@@ -5,6 +5,7 @@ from torch import Tensor
 
 from cnn_cli.augmentation.geometry import HorizontalFlip, PaddedCrop, Rotation
 from cnn_cli.augmentation.pipeline import Augmentation, Op
+from cnn_cli.augmentation.policies import RandAugment
 from cnn_cli.rng import generator
 
 CROP, FLIP, TURN = PaddedCrop(2, "reflect"), HorizontalFlip(True, 0.5), Rotation(20.0, "edge")
@@ -88,3 +89,36 @@ def test_nothing_to_do_gives_the_very_pictures() -> None:
 def test_pictures_too_small_for_the_padding_are_refused_before_the_work() -> None:
     with pytest.raises(ValueError, match="use at most 1"):
         Augmentation(OPS, 0).window(2)
+
+
+def test_an_op_works_until_its_share_of_training() -> None:
+    augmentation = Augmentation(OPS, 0, until={"flip": 0.9})
+    without = Augmentation({name: op for name, op in OPS.items() if name != "flip"}, 0)
+    for step, on in ((16, True), (17, True), (18, False), (19, False)):  # of 20
+        out, _ = augmentation(pictures(), targets(), step, False, step / 20)
+        plain, _ = without(pictures(), targets(), step, False)
+        assert torch.equal(out, plain) is not on
+
+
+def test_an_op_until_0_is_left_out_and_one_until_1_is_as_without() -> None:
+    augmentation = Augmentation(OPS, 0, until={"crop": 0, "flip": 1})
+    assert list(augmentation.ops) == ["flip", "rotation"]
+    assert augmentation.until == {}
+
+
+def test_a_source_does_not_perform_a_crop_that_stops() -> None:
+    augmentation = Augmentation({"crop": CROP}, 0, until={"crop": 0.5})
+    assert augmentation.window(8) is None
+    assert augmentation(pictures(), targets(), 3, False, 0.5)[0].equal(pictures())
+    with pytest.raises(ValueError, match="use at most 1"):
+        augmentation.window(2)
+
+
+def test_floats_reach_a_policy_as_well() -> None:
+    policy = RandAugment(
+        without=(), rotate=30.0, shear=0.3, translate=0.4, enhance=0.9, posterize=4, fill="zero",
+        layers=2, magnitude=9,
+    )  # fmt: skip
+    out, _ = Augmentation({"t": TURN, "r": policy}, 0)(pictures(), targets(), 0, False)
+    assert out.dtype == torch.float32
+    assert 0 <= out.min() < out.max() <= 1

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.data.contract import Batch
 from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import CORRECT, COUNT, GRAD_NORM, LOSS
@@ -83,3 +84,25 @@ def test_dropout_and_augmentation_depend_on_the_step_alone(bench):
         train_step(state, Batch(batch.images, batch.labels, step), task.settings, task.device)
         losses.append(state.rows[step, LOSS].item())
     assert losses[0] == losses[2] != losses[1]
+
+
+def test_an_op_with_an_end_is_off_for_the_last_steps_of_the_state_at_hand(bench):
+    """A run that is resumed for longer has a later end: its total counts, not the step's number."""
+    task = bench.task()
+    ops = task.settings.augmentation.ops
+    flip = replace(task.settings, augmentation=Augmentation({"f": ops["flip"]}, 0, {"f": 0.5}))
+    plain = replace(task.settings, augmentation=Augmentation({}, 0))
+    batch = next(task.dataset.train.batches(task.plan, 0))
+
+    def loss(settings, step, total):
+        state = bench.state(task)
+        state.step, state.total = step, total
+        train_step(state, Batch(batch.images, batch.labels, step), settings, task.device)
+        return state.rows[step % len(state.rows), LOSS].item()
+
+    same = {
+        (step, total): loss(replace(flip, cropped=False), step, total)
+        == loss(replace(plain, cropped=False), step, total)
+        for step, total in ((9, 20), (10, 20), (10, 22))
+    }
+    assert same == {(9, 20): False, (10, 20): True, (10, 22): False}
