@@ -71,8 +71,10 @@ class Server:
         return Result(self.answer(), out.read_text(), err.read_text())
 
     def close(self) -> None:
-        """End the process."""
-        self.process.communicate()
+        """End the process: its input may stay open in workers that were forked meanwhile."""
+        self.process.terminate()
+        with self.process:  # closes its pipes and waits
+            pass
 
 
 @pytest.fixture(scope="session")
