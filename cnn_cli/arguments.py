@@ -51,7 +51,7 @@ CHOICES = {
     "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
 }
 
-PATH_KEYS = {"checkpoint", "resume", "images", "output", "weights", "baseline"}
+PATH_KEYS = {"checkpoint", "resume", "images", "output", "model.weights", "baseline"}
 PATH_KEYS |= {"run.dir", "run.name", "dataset.url", "dataset.file"}
 NOT_EXPANDED = {"run.name", "dataset.url"}
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from cnn_cli import checking
+from cnn_cli import checking, pretrained
 from cnn_cli import device as devices
 from cnn_cli.augmentation.pipeline import Augmentation, Op
 from cnn_cli.binding import bind, construct, require_kind, returns
@@ -89,7 +89,7 @@ def model(
         "num_classes": num_classes,
         "image_size": preprocessing.size,
     }
-    make = bind("model", target, node, supplied)
+    make = bind("model", target, pretrained.network_arguments(node), supplied)
     seed_layers(seed, "init")
     net: nn.Module = construct("model", make, nn.Module)
     mean = preprocessing.mean or (0.0,) * preprocessing.channels
@@ -194,18 +194,28 @@ def check(config: Config) -> None:
         raise UserError(*problems)
 
 
-def check_components(values: Mapping[str, Any], trust: Trust) -> list[str]:
+def check_components(
+    values: Mapping[str, Any], trust: Trust, overrides: Sequence[str] = ()
+) -> list[str]:
     """All that can be known to be wrong with the components in `values` before any work.
 
     No data is touched and nothing written: the model is built on the meta device and shown a batch
     without content, the optimizer gets one layer. Groups that are not in `values` are left out.
+    `overrides` are those of the command line.
     """
     problems: list[str] = []
     form = _attempt(problems, preprocessing, values.get("dataset"))
+    first = None
+    if values.get("resume") is None:  # a resumed run has weights of its own
+        root = values["run"]["root"] if isinstance(values.get("run"), Mapping) else "runs"
+        first = _attempt(problems, partial(pretrained.read, root=root), values.get("model"))
+    if form and first:
+        given = pretrained.settings(overrides)
+        form = dataclasses.replace(form, **pretrained.adopted(form, first.preprocessing, given))
     checks: dict[str, Callable[[Any], Any]] = {
         "device": _check_device,
         "dataset": lambda node: form and dataset_maker(node, form, 0, trust),
-        "model": lambda node: _check_model(node, form, values.get("trainer"), trust),
+        "model": lambda node: _check_model(node, form, values.get("trainer"), trust, first),
         "augmentation": lambda node: _check_window(
             augmentation(node, 0, trust), form if "model" in values else None
         ),
@@ -234,14 +244,22 @@ def _check_device(node: Node) -> None:
         devices.chosen_name(config)
 
 
-def _check_model(node: Node, form: Preprocessing | None, trainer: Any, trust: Trust) -> None:
+def _check_model(
+    node: Node,
+    form: Preprocessing | None,
+    trainer: Any,
+    trust: Trust,
+    first: pretrained.Pretrained | None,
+) -> None:
     if form is None:  # its own fault is told already; the arguments can be checked all the same
         target = locate("model._target_", node.get("_target_"), "model", trust)
-        bind("model", target, node, {"in_channels": 1, "num_classes": CLASSES, "image_size": 1})
+        supplied = {"in_channels": 1, "num_classes": CLASSES, "image_size": 1}
+        bind("model", target, pretrained.network_arguments(node), supplied)
         return
     plain = dataclasses.replace(form, mean=None, std=None)
     with torch.device("meta"):
         network = model(node, plain, CLASSES, 0, trust)
+        pretrained.prepare(network, node, first, None)
         check_output(network, form.channels, form.size)
         given = trainer if isinstance(trainer, Mapping) else {}
         batch_size, parts = given.get("batch_size"), given.get("accumulate")

@@ -261,7 +261,7 @@ def _check(
     except UserError as error:
         problems += error.problems
     problems += _check_writable(values, request.command, composer.record)
-    return problems + (_check_components(values, unresolved, trust) if build else [])
+    return problems + (_check_components(cfg, values, unresolved, trust) if build else [])
 
 
 def _check_writable(
@@ -286,7 +286,7 @@ def _check_writable(
 
 
 def _check_components(
-    values: Mapping[str, Any], unresolved: Sequence[str], trust: Sequence[str]
+    cfg: DictConfig, values: Mapping[str, Any], unresolved: Sequence[str], trust: Sequence[str]
 ) -> list[str]:
     """Problems of the components whose targets are allowed and whose values are all there."""
     from cnn_cli.build import check_components  # torch, which takes its time
@@ -297,4 +297,5 @@ def _check_components(
         for group, node in values.items()
         if not any(re.search(rf"\b{group}\b", line) for line in [*unresolved, *refused])
     }
-    return check_components(whole, trust)
+    given: Any = OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False)
+    return check_components(whole, trust, given)

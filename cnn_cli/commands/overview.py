@@ -48,7 +48,7 @@ def _facts(
         "data": _data(task.dataset),
         "balance": _balance(task.dataset),
         "input": _input(task.preprocessing),
-        "model": f"{summary.parameters:,} parameters,"
+        "model": f"{summary.parameters:,} parameters{_trained(state)},"
         f" {_short_number(summary.flops)} FLOPs an image",
         "augment": _augmentation(task.settings.augmentation),
         "optimizer": _component(config.optimizer) + _scaled(task),
@@ -67,6 +67,12 @@ def _facts(
 def _augmentation(augmentation: Augmentation) -> str:
     shares = {name: f" until {share:.4g} of training" for name, share in augmentation.until.items()}
     return ", ".join(f"{name}{shares.get(name, '')}" for name in augmentation.ops) or "none"
+
+
+def _trained(state: TrainState) -> str:
+    sizes = [p.numel() for p in state.model.parameters() if p.requires_grad]
+    frozen = any(not p.requires_grad for p in state.model.parameters())
+    return f" ({sum(sizes):,} of them trained)" if frozen else ""
 
 
 def _scaled(task: Task) -> str:

@@ -1,28 +1,23 @@
 """`cnn-train train`: wire the parts, train, report."""
 
 import json
-import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnn_cli import build
+from cnn_cli import build, pretrained
+from cnn_cli.commands import first_weights, wiring
 from cnn_cli.commands.overview import next_commands, overview, resume_command
 from cnn_cli.commands.reporting import check_required, evaluate, list_files
 from cnn_cli.commands.trained import find, load
-from cnn_cli.config import TrainConfig, to_yaml
-from cnn_cli.data.contract import Dataset, Preprocessing
-from cnn_cli.data.plan import Balance, Plan
-from cnn_cli.data.statistics import measure, sample
-from cnn_cli.device import Device, choose
+from cnn_cli.config import TrainConfig
+from cnn_cli.device import choose
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.display import Display, duration
 from cnn_cli.engine.environment import environment
-from cnn_cli.engine.loss import Loss, class_weights
 from cnn_cli.engine.signals import EXIT_CODES
-from cnn_cli.engine.state import TrainState, new_state, restore
-from cnn_cli.engine.step import StepSettings
+from cnn_cli.engine.state import TrainState, restore
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.engine.train import Task, train
 from cnn_cli.errors import TrainingError, UserError
@@ -30,10 +25,6 @@ from cnn_cli.report.files import CONFUSION, write_report
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import print_report
 from cnn_cli.run import Run, claimed, replacing, run_folder, run_of, write_json
-from cnn_cli.sections import LossConfig
-
-LOOKED_AT = 2000
-"""Training pictures that a network may look at before its first step."""
 
 
 def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
@@ -48,13 +39,18 @@ def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
     where = _where(config, folder, path)
     with claimed(where, is_new=path is None):
         saved = checkpoint.load(path) if path else None
-        preprocessing, dataset = _data(config, device, saved)
-        task, state = _task(config, device, preprocessing, dataset, Run(where))
+        first, notes = None, list[str]()
+        if not saved:  # a resumed run has weights, and pictures, of its own
+            config, first, notes = first_weights.settle(config, overrides)
+        preprocessing, dataset = wiring.data(config, device, saved)
+        model = wiring.model(config, preprocessing, dataset)
+        notes += pretrained.prepare(model, config.model, first, dataset.classes)
+        task, state = wiring.task(config, device, preprocessing, dataset, Run(where), model)
         if saved:
             _resume(task, state, saved)
         with display.logging(task.run.log):
-            _write_start(config, overrides, task, state)
-            return _train_and_report(config, task, state, display)
+            _write_start(config, overrides, task, state, first)
+            return _train_and_report(config, task, state, display, notes)
 
 
 def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
@@ -78,89 +74,6 @@ def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
 
 def _short(node: Mapping[str, Any]) -> str:
     return str(node.get("name") or str(node["_target_"]).rpartition(".")[2]).lower()
-
-
-def _data(
-    config: TrainConfig, device: Device, saved: checkpoint.Checkpoint | None
-) -> tuple[Preprocessing, Dataset]:
-    """The data, and the preprocessing with its mean and std measured where the YAML has none."""
-    preprocessing = saved.preprocessing if saved else build.preprocessing(config.dataset)
-    dataset = build.dataset(config.dataset, preprocessing, device.workers, config.trust)
-    if len(dataset.train) == 0:
-        raise UserError(f"dataset: {dataset.name} has no training pictures; evaluate can use it")
-    if preprocessing.mean is None or preprocessing.std is None:
-        mean, std = measure(dataset.train, preprocessing)
-        preprocessing = Preprocessing(
-            preprocessing.channels, preprocessing.size, preprocessing.resize, mean, std
-        )
-    return preprocessing, dataset
-
-
-def _task(
-    config: TrainConfig, device: Device, preprocessing: Preprocessing, dataset: Dataset, run: Run
-) -> tuple[Task, TrainState]:
-    trainer = config.trainer
-    classes = len(dataset.classes)
-    model = build.model(config.model, preprocessing, classes, config.seed, config.trust)
-    if model.wants_images:
-        model.initialise(dataset.train.take(sample(len(dataset.train), LOOKED_AT)).images)
-    device.place_model(model)
-    optimizer = build.optimizer(config.optimizer, model, config.trust)
-    augmentation = build.augmentation(config.augmentation, config.seed, config.trust)
-    balance = Balance.of(dataset.train.labels) if trainer.sampling == "balanced" else None
-    plan = Plan(
-        len(dataset.train), trainer.batch_size, trainer.epochs, config.seed, balance=balance
-    )
-    seconds = build.seconds(trainer.max_time)
-    scale = 1.0 if trainer.lr_batch is None else min(plan.batch_size, plan.n) / trainer.lr_batch
-    window = augmentation.window(preprocessing.size) if dataset.train.crops else None
-    settings = StepSettings(
-        augmentation=augmentation,
-        schedule=build.schedule(config.schedule, config.trust),
-        rates=tuple(group["lr"] * scale for group in optimizer.param_groups),
-        num_classes=classes,
-        loss=_loss(config.loss, dataset, device),
-        accumulate=trainer.accumulate,
-        clip_norm=trainer.clip_norm,
-        ema_decay=trainer.ema_decay,
-        seed=config.seed,
-        cropped=window is not None,
-    )
-    task = Task(
-        dataset=_on(dataset, device),
-        preprocessing=preprocessing,
-        plan=plan,
-        window=window,
-        settings=settings,
-        trainer=trainer,
-        max_seconds=math.inf if seconds is None else seconds,
-        device=device,
-        run=run,
-        config=to_yaml(config),
-    )
-    averaged = trainer.ema_decay is not None
-    state = new_state(model, optimizer, device, averaged, plan.steps_per_epoch, plan.total)
-    return task, state
-
-
-def _loss(config: LossConfig, dataset: Dataset, device: Device) -> Loss:
-    weights = class_weights(config.class_weights, dataset.classes, dataset.train.labels)
-    placed = None if weights is None else weights.to(device.place)
-    return Loss(config.label_smoothing, placed, config.focal_gamma)
-
-
-def _on(dataset: Dataset, device: Device) -> Dataset:
-    """Training and validation pictures where they are used, often and all at once."""
-    train, val = dataset.train.to(device.place), dataset.val.to(device.place)
-    return Dataset(
-        dataset.name,
-        dataset.classes,
-        train,
-        val,
-        dataset.test,
-        dataset.fingerprint,
-        dataset.notes,
-    )
 
 
 def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> None:
@@ -188,9 +101,11 @@ def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> None
     restore(state, saved)
 
 
-def _train_and_report(config: TrainConfig, task: Task, state: TrainState, display: Display) -> int:
+def _train_and_report(
+    config: TrainConfig, task: Task, state: TrainState, display: Display, notes: Sequence[str]
+) -> int:
     display.say(overview(config, task, state))
-    for note in task.dataset.notes:
+    for note in (*notes, *task.dataset.notes):
         display.say(f"note: {note}", markup=False)
     board = Board(task.run.folder, state.step) if config.trainer.tensorboard else None
     try:
@@ -221,16 +136,24 @@ def _train_and_report(config: TrainConfig, task: Task, state: TrainState, displa
             board.close()
 
 
-def _write_start(config: TrainConfig, overrides: list[str], task: Task, state: TrainState) -> None:
+def _write_start(
+    config: TrainConfig,
+    overrides: list[str],
+    task: Task,
+    state: TrainState,
+    first: pretrained.Pretrained | None,
+) -> None:
     """config.yaml with all overrides as given, and environment.json; a resume adds its own."""
     run, given = task.run, [f"# override: {override}\n" for override in overrides]
     record = environment(task.device, ["cnn-train", *sys.argv[1:]])
+    if first is not None:
+        record["weights"] = {"file": str(first.path.resolve()), "sha256": first.sha256}
     if config.resume is not None:
         before = [line for line in run.config.read_text().splitlines(True) if line.startswith("# ")]
         given = [*before, f"# resumed at step {state.step}\n", *given]
-        first = json.loads(run.environment.read_text())
-        resumed = [*first.get("resumed", []), {"step": state.step, **record}]
-        record = {**first, "resumed": resumed}
+        started = json.loads(run.environment.read_text())
+        resumed = [*started.get("resumed", []), {"step": state.step, **record}]
+        record = {**started, "resumed": resumed}
     with replacing(run.config) as file:
         file.write(("".join(given) + task.config).encode())
     write_json(run.environment, record)

@@ -1,6 +1,7 @@
 """What a checkpoint holds: the normalisation that belongs to the weights, and the network."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -39,12 +40,25 @@ class Normalize(nn.Module):
 
 
 class Classifier(nn.Module):
-    """`net` behind its normalisation: (N, C, H, W), uint8 or in [0, 1], to logits (N, K)."""
+    """`net` behind its normalisation: (N, C, H, W), uint8 or in [0, 1], to logits (N, K).
+
+    `still` names the batch norms of frozen parts: they stay in evaluation mode while the rest
+    trains, since new statistics would change what the frozen weights give.
+    """
+
+    still: tuple[str, ...] = ()
 
     def __init__(self, normalize: Normalize, net: nn.Module) -> None:
         super().__init__()
         self.normalize = normalize
         self.net = net
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode for all but the batch norms that are to stay still."""
+        super().train(mode)
+        for name in self.still:
+            self.get_submodule(name).eval()
+        return self
 
     @property
     def wants_images(self) -> bool:

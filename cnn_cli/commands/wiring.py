@@ -1,0 +1,116 @@
+"""From a config to what training works on: data, model, task. Shared by `train` and its checks."""
+
+import math
+
+from cnn_cli import build
+from cnn_cli.config import TrainConfig, to_yaml
+from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.data.plan import Balance, Plan
+from cnn_cli.data.statistics import measure, sample
+from cnn_cli.device import Device
+from cnn_cli.engine import checkpoint
+from cnn_cli.engine.loss import Loss, class_weights
+from cnn_cli.engine.state import TrainState, new_state
+from cnn_cli.engine.step import StepSettings
+from cnn_cli.engine.train import Task
+from cnn_cli.errors import UserError
+from cnn_cli.models.classifier import Classifier
+from cnn_cli.run import Run
+from cnn_cli.sections import LossConfig
+
+LOOKED_AT = 2000
+"""Training pictures that a network may look at before its first step."""
+
+
+def data(
+    config: TrainConfig, device: Device, saved: checkpoint.Checkpoint | None
+) -> tuple[Preprocessing, Dataset]:
+    """The data, and the preprocessing with its mean and std measured where the YAML has none."""
+    preprocessing = saved.preprocessing if saved else build.preprocessing(config.dataset)
+    dataset = build.dataset(config.dataset, preprocessing, device.workers, config.trust)
+    if len(dataset.train) == 0:
+        raise UserError(f"dataset: {dataset.name} has no training pictures; evaluate can use it")
+    if preprocessing.mean is None or preprocessing.std is None:
+        mean, std = measure(dataset.train, preprocessing)
+        preprocessing = Preprocessing(
+            preprocessing.channels, preprocessing.size, preprocessing.resize, mean, std
+        )
+    return preprocessing, dataset
+
+
+def model(config: TrainConfig, preprocessing: Preprocessing, dataset: Dataset) -> Classifier:
+    """The model with its random first weights; a network that asks for it sees some pictures."""
+    classes = len(dataset.classes)
+    made = build.model(config.model, preprocessing, classes, config.seed, config.trust)
+    if made.wants_images:
+        made.initialise(dataset.train.take(sample(len(dataset.train), LOOKED_AT)).images)
+    return made
+
+
+def task(
+    config: TrainConfig,
+    device: Device,
+    preprocessing: Preprocessing,
+    dataset: Dataset,
+    run: Run,
+    model: Classifier,
+) -> tuple[Task, TrainState]:
+    """What training is given, and its state before step 0, on the device."""
+    trainer = config.trainer
+    device.place_model(model)
+    optimizer = build.optimizer(config.optimizer, model, config.trust)
+    augmentation = build.augmentation(config.augmentation, config.seed, config.trust)
+    balance = Balance.of(dataset.train.labels) if trainer.sampling == "balanced" else None
+    plan = Plan(
+        len(dataset.train), trainer.batch_size, trainer.epochs, config.seed, balance=balance
+    )
+    seconds = build.seconds(trainer.max_time)
+    scale = 1.0 if trainer.lr_batch is None else min(plan.batch_size, plan.n) / trainer.lr_batch
+    window = augmentation.window(preprocessing.size) if dataset.train.crops else None
+    settings = StepSettings(
+        augmentation=augmentation,
+        schedule=build.schedule(config.schedule, config.trust),
+        rates=tuple(group["lr"] * scale for group in optimizer.param_groups),
+        num_classes=len(dataset.classes),
+        loss=_loss(config.loss, dataset, device),
+        accumulate=trainer.accumulate,
+        clip_norm=trainer.clip_norm,
+        ema_decay=trainer.ema_decay,
+        seed=config.seed,
+        cropped=window is not None,
+    )
+    made = Task(
+        dataset=_on(dataset, device),
+        preprocessing=preprocessing,
+        plan=plan,
+        window=window,
+        settings=settings,
+        trainer=trainer,
+        max_seconds=math.inf if seconds is None else seconds,
+        device=device,
+        run=run,
+        config=to_yaml(config),
+    )
+    averaged = trainer.ema_decay is not None
+    state = new_state(model, optimizer, device, averaged, plan.steps_per_epoch, plan.total)
+    return made, state
+
+
+def _loss(config: LossConfig, dataset: Dataset, device: Device) -> Loss:
+    weights = class_weights(config.class_weights, dataset.classes, dataset.train.labels)
+    placed = None if weights is None else weights.to(device.place)
+    return Loss(config.label_smoothing, placed, config.focal_gamma)
+
+
+def _on(dataset: Dataset, device: Device) -> Dataset:
+    """Training and validation pictures where they are used, often and all at once."""
+    train, val = dataset.train.to(device.place), dataset.val.to(device.place)
+    return Dataset(
+        dataset.name,
+        dataset.classes,
+        train,
+        val,
+        dataset.test,
+        dataset.fingerprint,
+        dataset.notes,
+    )
