@@ -21,12 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 from cnn_cli import recorded
 from cnn_cli.arguments import Request, quote
 from cnn_cli.config import parse
+from cnn_cli.destinations import check_jobs, check_writable_places
 from cnn_cli.errors import UserError
 from cnn_cli.explain import FAILURES, explain, not_understood, reason, single_options
 from cnn_cli.guard import check_hydra, check_searchpath, refused_additions
 from cnn_cli.paths import config_dir
 from cnn_cli.resolving import plain
-from cnn_cli.run import check_output, check_writable, run_folder
 from cnn_cli.targets import check_targets, check_trust
 
 VERSION_BASE = "1.3"
@@ -111,7 +111,7 @@ def prepare(request: Request) -> Prepared:
     sweeps = request.multirun or cfg.hydra.mode == RunMode.MULTIRUN
     if not problems and sweeps:
         jobs = _jobs(composer, cfg, problems)
-        problems += _check_places(jobs)
+        problems += check_jobs(jobs)
     for number, job in enumerate(jobs):
         problems += _check(request, composer, job, trust, build=number < DRY_BUILDS)
     if problems:
@@ -226,22 +226,6 @@ def _jobs(composer: Composer, cfg: DictConfig, problems: list[str]) -> list[Dict
     return [composer.settle([*always, *job], RunMode.RUN, problems)[1] for job in jobs]
 
 
-def _check_places(jobs: Sequence[DictConfig]) -> list[str]:
-    """Jobs of a sweep that would write to one and the same place."""
-    problems = [
-        f"{key}: has no meaning in a multirun, which makes a folder for each job"
-        for key in ("run.dir", "run.name")
-        if any(OmegaConf.select(job, key) is not None for job in jobs)
-    ]
-    outputs = [OmegaConf.select(job, "output") for job in jobs]
-    outputs = [output for output in outputs if output is not None]
-    if len(set(outputs)) < len(outputs):
-        problems.append(
-            "output: all jobs of the multirun would write to the same folder; leave it out"
-        )
-    return problems
-
-
 def _check(
     request: Request, composer: Composer, cfg: DictConfig, trust: Sequence[str], *, build: bool
 ) -> list[str]:
@@ -260,29 +244,8 @@ def _check(
         parse(request.command, cfg)
     except UserError as error:
         problems += error.problems
-    problems += _check_writable(values, request.command, composer.record)
+    problems += check_writable_places(values, request.command, composer.record)
     return problems + (_check_components(cfg, values, unresolved, trust) if build else [])
-
-
-def _check_writable(
-    values: Mapping[str, Any], command: str, record: Mapping[str, Any] | None
-) -> list[str]:
-    """Places that cannot be written, or are in use: known before the work, not after it."""
-    run, output = values.get("run"), values.get("output")
-    root, directory, name = (
-        run.get(key) if isinstance(run, Mapping) else None for key in ("root", "dir", "name")
-    )
-    try:
-        if isinstance(output, str):
-            check_output(Path(output))
-        if command == "train" and record is None and isinstance(root, str):
-            if isinstance(directory or name, str):
-                run_folder(Path(root), directory, name, "")
-            else:
-                check_writable(Path(root), "run.root")
-    except UserError as error:
-        return list(error.problems)
-    return []
 
 
 def _check_components(

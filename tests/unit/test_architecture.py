@@ -51,12 +51,16 @@ MAY_IMPORT = {
     "explain": "errors resolving",
     "guard": "errors targets",
     "recorded": "errors paths checking resolving config targets run engine.checkpoint",
-    "compose": ("errors paths resolving config targets arguments guard explain recorded run build"),
+    "destinations": "errors run",
+    "compose": (
+        "errors paths resolving config targets arguments guard explain recorded destinations build"
+    ),
     "cli": "errors paths config arguments help pages explain recorded compose commands",
     "__init__": "",
     "__main__": "cli",
 }
 SEES_HYDRA = {"cli", "compose", "recorded", "guard", "explain", "resolving", "config"}
+SEES_HYDRA |= {"destinations"}
 QUICK = {"__init__", "errors", "limits", "paths", "cli", "arguments", "compose", "config"}
 QUICK |= {"sections", "help", "pages", "sources", "spaces"}
 """Imported for every `--help` and every mistake at the prompt: none of these may load torch."""

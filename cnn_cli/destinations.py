@@ -1,0 +1,47 @@
+"""Where a request would write: what is wrong with it is known before the work, not after it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from cnn_cli.errors import UserError
+from cnn_cli.run import check_output, check_writable, run_folder
+
+
+def check_jobs(jobs: Sequence[DictConfig]) -> list[str]:
+    """Jobs of a sweep that would write to one and the same place."""
+    problems = [
+        f"{key}: has no meaning in a multirun, which makes a folder for each job"
+        for key in ("run.dir", "run.name")
+        if any(OmegaConf.select(job, key) is not None for job in jobs)
+    ]
+    outputs = [OmegaConf.select(job, "output") for job in jobs]
+    outputs = [output for output in outputs if output is not None]
+    if len(set(outputs)) < len(outputs):
+        problems.append(
+            "output: all jobs of the multirun would write to the same folder; leave it out"
+        )
+    return problems
+
+
+def check_writable_places(
+    values: Mapping[str, Any], command: str, record: Mapping[str, Any] | None
+) -> list[str]:
+    """Places that cannot be written, or are in use: known before the work, not after it."""
+    run, output = values.get("run"), values.get("output")
+    root, directory, name = (
+        run.get(key) if isinstance(run, Mapping) else None for key in ("root", "dir", "name")
+    )
+    try:
+        if isinstance(output, str):
+            check_output(Path(output))
+        if command == "train" and record is None and isinstance(root, str):
+            if isinstance(directory or name, str):
+                run_folder(Path(root), directory, name, "")
+            else:
+                check_writable(Path(root), "run.root")
+    except UserError as error:
+        return list(error.problems)
+    return []
