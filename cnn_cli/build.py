@@ -17,7 +17,8 @@ from cnn_cli.binding import bind, construct, require_kind, returns
 from cnn_cli.config import Config, Node
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.errors import UserError, closest
-from cnn_cli.limits import Count, Fraction, Positive
+from cnn_cli.inputs import PREPROCESSING, SELECTION, preprocessing, selection
+from cnn_cli.limits import Fraction
 from cnn_cli.models.classifier import Classifier, Normalize
 from cnn_cli.models.trial import CLASSES, check_output, check_training
 from cnn_cli.optim.groups import parameter_groups
@@ -28,37 +29,7 @@ from cnn_cli.sections import DatasetFacts, DeviceConfig
 from cnn_cli.targets import locate
 
 FACTS = tuple(DatasetFacts.__dataclass_fields__)
-PREPROCESSING = tuple(Preprocessing.__dataclass_fields__)
 Trust = Sequence[str]
-
-
-def preprocessing(node: Node) -> Preprocessing:
-    """What the model's input looks like, from a data set's node. Raises UserError.
-
-    A single mean or std stands for all channels: grey shown as RGB is three times the same.
-    """
-    problems: list[str] = []
-    given = {name: node[name] for name in PREPROCESSING if name in node}
-    made = checking.conform("dataset", {"mean": None, "std": None} | given, Preprocessing, problems)
-    for name, kind in (("channels", Count), ("size", Count)):
-        if not problems:
-            checking.conform(f"dataset.{name}", given[name], kind, problems)
-    for name in ("mean", "std"):
-        values = given.get(name)
-        if problems or values is None or len(values) == made.channels:
-            continue
-        if len(values) == 1:
-            made = dataclasses.replace(made, **{name: tuple(values) * made.channels})
-        else:
-            problems.append(
-                f"dataset.{name}={checking.show(values)}: must have one value for each of the"
-                f" {made.channels} channels, one for all of them, or be null to be measured"
-            )
-    if not problems and made.std is not None:
-        checking.conform("dataset.std", made.std, tuple[Positive, ...], problems)
-    if problems:
-        raise UserError(*problems)
-    return made  # type: ignore[no-any-return]  # conform gives a Preprocessing where nothing is wrong
 
 
 def dataset(node: Node, preprocessing: Preprocessing, workers: int, trust: Trust) -> Dataset:
@@ -74,8 +45,10 @@ def dataset_maker(
     """The call that gives the data set, checked but not made. Raises UserError."""
     target = locate("dataset._target_", node.get("_target_"), "dataset", trust)
     require_kind("dataset", target, trust, returns(target, Dataset), "a function returning Dataset")
-    given = {k: v for k, v in node.items() if k not in FACTS and k not in PREPROCESSING}
-    return bind("dataset", target, given, {"preprocessing": preprocessing, "workers": workers})
+    selects = "selection" in inspect.signature(target).parameters
+    apart = {*FACTS, *PREPROCESSING, *(SELECTION if selects else ())}
+    supplied = {"preprocessing": preprocessing, "workers": workers, "selection": selection(node)}
+    return bind("dataset", target, {k: v for k, v in node.items() if k not in apart}, supplied)
 
 
 def model(

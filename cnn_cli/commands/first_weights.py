@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnn_cli import build, pretrained
+from cnn_cli import inputs, pretrained
 from cnn_cli.config import TrainConfig
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.pretrained import Pretrained
@@ -23,7 +23,7 @@ def settle(
     if first is None:
         frozen = config.model.get("freeze") is not None
         return config, None, [RANDOM] if frozen else []
-    before = build.preprocessing(config.dataset)
+    before = inputs.preprocessing(config.dataset)
     given = pretrained.settings(overrides)
     changes = pretrained.adopted(before, first.preprocessing, given)
     settled = dataclasses.replace(config, dataset={**config.dataset, **changes})

@@ -2,7 +2,7 @@
 
 import math
 
-from cnn_cli import build
+from cnn_cli import build, inputs
 from cnn_cli.config import TrainConfig, to_yaml
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.plan import Balance, Plan
@@ -26,7 +26,7 @@ def data(
     config: TrainConfig, device: Device, saved: checkpoint.Checkpoint | None
 ) -> tuple[Preprocessing, Dataset]:
     """The data, and the preprocessing with its mean and std measured where the YAML has none."""
-    preprocessing = saved.preprocessing if saved else build.preprocessing(config.dataset)
+    preprocessing = saved.preprocessing if saved else inputs.preprocessing(config.dataset)
     dataset = build.dataset(config.dataset, preprocessing, device.workers, config.trust)
     if len(dataset.train) == 0:
         raise UserError(f"dataset: {dataset.name} has no training pictures; evaluate can use it")

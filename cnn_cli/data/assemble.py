@@ -1,26 +1,21 @@
-"""From raw pictures to a `Dataset`: the limit taken, the model's form given, a fingerprint made."""
+"""From raw pictures to a `Dataset`: some selected, the model's form given, a fingerprint made."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.images import conform
 from cnn_cli.data.resident import Resident
-from cnn_cli.data.split import Limit, cut, limited
+from cnn_cli.data.selection import ALL, Selection, select
+from cnn_cli.data.split import cut
 
 Array = npt.NDArray[Any]
-
-
-class Labelled(Protocol):
-    """Anything that has labels (N,) int64."""
-
-    @property
-    def labels(self) -> Tensor: ...
 
 
 class Pictures(NamedTuple):
@@ -29,11 +24,25 @@ class Pictures(NamedTuple):
     images: Tensor
     labels: Tensor
     names: Sequence[str]
+    groups: Sequence[str] = ()
 
     def part(self, indices: Tensor) -> "Pictures":
         """The pictures at `indices`."""
-        names = [self.names[index] for index in indices.tolist()]
-        return Pictures(self.images[indices], self.labels[indices], names)
+        places = indices.tolist()
+        names = [self.names[index] for index in places]
+        groups = [self.groups[index] for index in places] if self.groups else ()
+        return Pictures(self.images[indices], self.labels[indices], names, groups)
+
+    def joined(self, other: "Pictures") -> "Pictures":
+        """These pictures and, after them, the others."""
+        images = torch.cat([self.images, other.images])
+        labels = torch.cat([self.labels, other.labels])
+        names, groups = [*self.names, *other.names], [*self.groups, *other.groups]
+        return Pictures(images, labels, names, groups)
+
+    def relabelled(self, labels: Tensor) -> "Pictures":
+        """The same pictures with other labels (N,) int64."""
+        return self._replace(labels=labels)
 
     def cut(self, size: int, purpose: str, *, keep: int = 1) -> tuple["Pictures", "Pictures"]:
         """(rest, part of about `size` pictures), stratified as `split.cut` has it."""
@@ -46,14 +55,14 @@ def resident_dataset(
     classes: tuple[str, ...],
     parts: Mapping[str, Pictures],
     preprocessing: Preprocessing,
-    limit: Limit,
+    selection: Selection = ALL,
     notes: Iterable[str] = (),
 ) -> Dataset:
     """A data set in memory from the raw pictures of its parts "train", "val" and "test".
 
-    Raises UserError for a wrong limit or number of channels.
+    Raises UserError for a selection that cannot be made and a wrong number of channels.
     """
-    kept = {which: _limited(raw, limit, which) for which, raw in parts.items()}
+    kept, classes, more = select(parts, classes, selection)
     splits = {
         which: Resident(conform(raw.images, preprocessing), raw.labels, raw.names)
         for which, raw in kept.items()
@@ -65,7 +74,7 @@ def resident_dataset(
         val=splits["val"],
         test=splits["test"],
         fingerprint=fingerprint(classes, _content(kept.values())),
-        notes=(*notes, *limit_notes(limit, parts, kept)),
+        notes=(*notes, *more),
     )
 
 
@@ -76,22 +85,6 @@ def fingerprint(classes: Sequence[str], content: Iterable[Array]) -> str:
         digest.update(f"\0{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def limit_notes(
-    limit: Limit, before: Mapping[str, Labelled], after: Mapping[str, Labelled]
-) -> list[str]:
-    """What `dataset.limit` left of each part, in words; empty where it changed nothing."""
-    changed = [
-        f"{len(after[which].labels)} of {len(raw.labels)} {which}"
-        for which, raw in before.items()
-        if len(after[which].labels) < len(raw.labels)
-    ]
-    return [f"dataset.limit={limit} takes {', '.join(changed)} pictures"] if changed else []
-
-
-def _limited(raw: Pictures, limit: Limit, which: str) -> Pictures:
-    return raw if limit is None else raw.part(limited(raw.labels, limit, which))
 
 
 def _content(parts: Iterable[Pictures]) -> Iterator[Array]:

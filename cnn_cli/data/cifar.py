@@ -10,7 +10,8 @@ from cnn_cli.data.archived import Archive, obtain
 from cnn_cli.data.assemble import Pictures, resident_dataset
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.pickles import read_pickle
-from cnn_cli.data.split import Limit, share, too_small
+from cnn_cli.data.selection import Selection
+from cnn_cli.data.split import share, too_small
 from cnn_cli.errors import UserError
 from cnn_cli.limits import ProperFraction
 
@@ -62,7 +63,7 @@ def cifar10(
     url: str | None,
     verify: bool,
     val_fraction: ProperFraction,
-    limit: Limit,
+    selection: Selection,
 ) -> Dataset:
     """CIFAR-10 from `root`, from another usual place, or downloaded to `root`.
 
@@ -76,7 +77,7 @@ def cifar10(
     test = _read([folder / TEST], "test", "labels", len(classes))
     train, val = _cut("cifar10", folder, whole, classes, val_fraction)
     parts = {"train": train, "val": val, "test": test}
-    return resident_dataset("cifar10", classes, parts, preprocessing, limit, notes)
+    return resident_dataset("cifar10", classes, parts, preprocessing, selection, notes)
 
 
 def cifar100(
@@ -87,7 +88,7 @@ def cifar100(
     verify: bool,
     labels: Literal["fine", "coarse"],
     val_fraction: ProperFraction,
-    limit: Limit,
+    selection: Selection,
 ) -> Dataset:
     """CIFAR-100: 100 fine classes in 20 coarse ones; all else as in `cifar10`."""
     folder, notes = obtain(CIFAR100, Path(root).expanduser(), url, verify)
@@ -96,7 +97,7 @@ def cifar100(
     whole, test = (_read([folder / name], name, key, count) for name in ("train", "test"))
     train, val = _cut("cifar100", folder, whole, classes, val_fraction)
     parts = {"train": train, "val": val, "test": test}
-    return resident_dataset("cifar100", classes, parts, preprocessing, limit, notes)
+    return resident_dataset("cifar100", classes, parts, preprocessing, selection, notes)
 
 
 def _cut(

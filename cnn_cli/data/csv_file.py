@@ -3,16 +3,15 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.folder_tree import Files
 from cnn_cli.data.from_files import dataset_from_files
-from cnn_cli.data.split import SPLIT_SEED, Limit, cut, share, too_small
+from cnn_cli.data.selection import Selection
+from cnn_cli.data.split import cut, cut_groups, share, too_small
 from cnn_cli.data.table import Columns, Table, read_table
 from cnn_cli.errors import UserError
 from cnn_cli.limits import Fraction, NonNegativeInt, ProperFraction
-from cnn_cli.rng import derive
 
 FEWEST_GROUPS = 2
 
@@ -28,7 +27,7 @@ def csv_file(
     group_column: str | None,
     val_fraction: ProperFraction,
     test_fraction: Fraction,
-    limit: Limit,
+    selection: Selection,
     resident_mb: NonNegativeInt,
     workers: int,
 ) -> Dataset:
@@ -50,7 +49,9 @@ def csv_file(
             "a classifier needs two or more"
         )
     notes = [
-        f"{len(set(table.groups[part]))} groups in {part}" for part in table.parts if group_column
+        f"{len(set(files.groups))} groups in {part}"
+        for part, files in table.parts.items()
+        if files.groups
     ]
     parts, more = _parts(where, table, {"test": test_fraction, "val": val_fraction})
     return dataset_from_files(
@@ -58,7 +59,7 @@ def csv_file(
         table.classes,
         parts,
         preprocessing,
-        limit=limit,
+        selection=selection,
         resident_mb=resident_mb,
         workers=workers,
         notes=[*notes, *_shared_groups(table), *more],
@@ -73,7 +74,7 @@ def _parts(
     parts = {"train": nothing, "val": nothing, "test": nothing} | table.parts
     if "test" not in table.parts and fractions["test"] == 1:
         return parts | {"train": nothing, "test": parts["train"]}, []
-    groups, notes = list(table.groups.get("train", [])), []
+    notes = []
     wanted = [part for part, f in fractions.items() if f > 0 and part not in table.parts]
     for position, part in enumerate(wanted if "train" in table.parts else []):
         train = parts["train"]
@@ -82,37 +83,18 @@ def _parts(
         if few := too_small(train.labels, table.classes, keep + 1):
             raise UserError(f"dataset.file: {where} has too few pictures of {', '.join(few)}")
         rest, own = (
-            _cut_groups(where, train.labels, groups, size, part)
-            if groups
+            cut_groups(train.labels, train.groups, size, f"csv/{part}")
+            if train.groups
             else cut(train.labels, size, f"csv/{part}", keep=keep)
         )
-        groups = [groups[index] for index in rest.tolist()] if groups else []
         parts |= {"train": train.part(rest), part: train.part(own)}
         notes.append(f"{part}: {len(own)} pictures cut from train")
     return parts, notes
 
 
-def _cut_groups(
-    where: Path, labels: Tensor, groups: list[str], size: int, part: str
-) -> tuple[Tensor, Tensor]:
-    """Indices (rest, part) that divide no group, with the classes as even as groups allow."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    folds = max(FEWEST_GROUPS, round(len(labels) / size))
-    if len(set(groups)) < folds:
-        raise UserError(
-            f"dataset.file: {where} has {len(set(groups))} groups, too few for a {part} part of"
-            f" {size} of {len(labels)} pictures; ask for a larger dataset.{part}_fraction"
-        )
-    seed = derive(SPLIT_SEED, f"csv/{part}") % 2**32
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    rest, own = next(splitter.split(labels.numpy(), labels.numpy(), groups))
-    return torch.from_numpy(rest).sort().values, torch.from_numpy(own).sort().values
-
-
 def _shared_groups(table: Table) -> list[str]:
     """A note where groups stand in two parts of the table: its test is then no test of new ones."""
-    own = {part: set(groups) for part, groups in table.groups.items() if groups}
+    own = {part: set(files.groups) for part, files in table.parts.items()}
     found = []
     for part in ("val", "test"):
         shared = own.get("train", set()) & own.get(part, set())

@@ -9,7 +9,8 @@ from cnn_cli.data.archived import Archive, find_folder, obtain
 from cnn_cli.data.assemble import Pictures, resident_dataset
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.mnist import read_pictures
-from cnn_cli.data.split import Limit, share, too_small
+from cnn_cli.data.selection import Selection
+from cnn_cli.data.split import share, too_small
 from cnn_cli.errors import UserError
 from cnn_cli.limits import ProperFraction
 
@@ -45,7 +46,7 @@ def emnist(
     verify: bool,
     split: Literal["balanced", "byclass", "bymerge", "letters", "digits", "mnist"],
     val_fraction: ProperFraction,
-    limit: Limit,
+    selection: Selection,
 ) -> Dataset:
     """One of EMNIST's six sets from `root`, another usual place, or downloaded to `root`.
 
@@ -67,7 +68,7 @@ def emnist(
         raise UserError(f"dataset.root: {folder} has too little of {', '.join(few)}")
     train, val = whole.cut(share(len(whole.labels), val_fraction), f"emnist-{split}/val")
     parts = {"train": train, "val": val, "test": test}
-    return resident_dataset(f"emnist-{split}", classes, parts, preprocessing, limit, notes)
+    return resident_dataset(f"emnist-{split}", classes, parts, preprocessing, selection, notes)
 
 
 def _files(

@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -28,17 +28,29 @@ LAYOUT = (
 
 
 class Files(NamedTuple):
-    """paths, labels (N,) int64, and names: each path as seen from the root."""
+    """paths, labels (N,) int64, names (each path as seen from the root), and perhaps groups."""
 
     paths: list[Path]
     labels: Tensor
     names: list[str]
+    groups: Sequence[str] = ()
 
     def part(self, indices: Tensor) -> "Files":
         """The files at `indices`."""
         places = indices.tolist()
         paths, names = [self.paths[i] for i in places], [self.names[i] for i in places]
-        return Files(paths, self.labels[indices], names)
+        groups = [self.groups[i] for i in places] if self.groups else ()
+        return Files(paths, self.labels[indices], names, groups)
+
+    def joined(self, other: "Files") -> "Files":
+        """These files and, after them, the others."""
+        labels = torch.cat([self.labels, other.labels])
+        paths, names = [*self.paths, *other.paths], [*self.names, *other.names]
+        return Files(paths, labels, names, [*self.groups, *other.groups])
+
+    def relabelled(self, labels: Tensor) -> "Files":
+        """The same files with other labels (N,) int64."""
+        return self._replace(labels=labels)
 
 
 class Tree(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnn_cli.data.assemble import fingerprint, limit_notes
+from cnn_cli.data.assemble import fingerprint
 from cnn_cli.data.contract import Batch, Dataset, Preprocessing, Split
 from cnn_cli.data.decoding import Decoded
 from cnn_cli.data.folder_tree import Files
@@ -16,7 +16,7 @@ from cnn_cli.data.images import UnreadableImage
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.progress import progress
 from cnn_cli.data.resident import Resident
-from cnn_cli.data.split import Limit, limited
+from cnn_cli.data.selection import Selection, select
 from cnn_cli.errors import UserError
 
 SHOWN = 10
@@ -32,7 +32,7 @@ def dataset_from_files(
     parts: Mapping[str, Files],
     preprocessing: Preprocessing,
     *,
-    limit: Limit,
+    selection: Selection,
     resident_mb: int,
     workers: int,
     notes: Sequence[str],
@@ -40,9 +40,10 @@ def dataset_from_files(
     """The data set of the files in the parts "train", "val" and "test".
 
     Up to `resident_mb` megabytes the scaled pictures stay in memory, beyond it `workers` processes
-    read them each time. Raises UserError for a wrong limit and for files that cannot be read.
+    read them each time. Raises UserError for a selection that cannot be made, and for files that
+    cannot be read.
     """
-    kept = {part: files.part(limited(files.labels, limit, part)) for part, files in parts.items()}
+    kept, classes, more = select(parts, classes, selection)
     decoded = {
         part: Decoded(files.paths, files.labels, files.names, preprocessing, workers)
         for part, files in kept.items()
@@ -57,7 +58,7 @@ def dataset_from_files(
         val=splits["val"],
         test=splits["test"],
         fingerprint=_fingerprint(classes, kept),
-        notes=(*notes, *limit_notes(limit, parts, kept)),
+        notes=(*notes, *more),
     )
 
 

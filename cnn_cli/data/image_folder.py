@@ -7,7 +7,8 @@ import torch
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.folder_tree import Files, Tree, read_tree
 from cnn_cli.data.from_files import dataset_from_files
-from cnn_cli.data.split import Limit, cut, share, too_small
+from cnn_cli.data.selection import Selection
+from cnn_cli.data.split import cut, share, too_small
 from cnn_cli.errors import UserError
 from cnn_cli.limits import Fraction, NonNegativeInt, ProperFraction
 
@@ -18,7 +19,7 @@ def image_folder(
     root: str,
     val_fraction: ProperFraction,
     test_fraction: Fraction,
-    limit: Limit,
+    selection: Selection,
     resident_mb: NonNegativeInt,
     workers: int,
 ) -> Dataset:
@@ -37,7 +38,7 @@ def image_folder(
         tree.classes,
         parts,
         preprocessing,
-        limit=limit,
+        selection=selection,
         resident_mb=resident_mb,
         workers=workers,
         notes=[*tree.notes, *notes],

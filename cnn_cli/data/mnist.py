@@ -8,7 +8,8 @@ from cnn_cli.data.assemble import Pictures, resident_dataset
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.idx import Bytes, read_idx
 from cnn_cli.data.mnist_files import TEST, TRAIN, Origin, obtain
-from cnn_cli.data.split import Limit, share, too_small
+from cnn_cli.data.selection import Selection
+from cnn_cli.data.split import share, too_small
 from cnn_cli.errors import UserError
 from cnn_cli.limits import ProperFraction
 
@@ -81,7 +82,7 @@ def mnist(
     url: str | None,
     verify: bool,
     val_fraction: ProperFraction,
-    limit: Limit,
+    selection: Selection,
 ) -> Dataset:
     """Handwritten digits (LeCun et al. 1998) from `root`, a usual place, or downloaded to `root`.
 
@@ -90,7 +91,7 @@ def mnist(
     of the training pictures is validation. Raises UserError where the data is absent or damaged.
     """
     classes = tuple("0123456789")
-    return _load("mnist", MNIST, classes, preprocessing, root, url, verify, val_fraction, limit)
+    return _load("mnist", MNIST, classes, preprocessing, root, url, verify, val_fraction, selection)
 
 
 def fashion_mnist(
@@ -100,11 +101,11 @@ def fashion_mnist(
     url: str | None,
     verify: bool,
     val_fraction: ProperFraction,
-    limit: Limit,
+    selection: Selection,
 ) -> Dataset:
     """Articles of clothing (Xiao et al. 2017); arguments and errors as those of `mnist`."""
     name, origin = "fashion_mnist", FASHION_MNIST
-    return _load(name, origin, CLOTHES, preprocessing, root, url, verify, val_fraction, limit)
+    return _load(name, origin, CLOTHES, preprocessing, root, url, verify, val_fraction, selection)
 
 
 def kmnist(
@@ -114,10 +115,10 @@ def kmnist(
     url: str | None,
     verify: bool,
     val_fraction: ProperFraction,
-    limit: Limit,
+    selection: Selection,
 ) -> Dataset:
     """Cursive Japanese characters (Clanuwat et al. 2018); arguments and errors as of `mnist`."""
-    return _load("kmnist", KMNIST, KANA, preprocessing, root, url, verify, val_fraction, limit)
+    return _load("kmnist", KMNIST, KANA, preprocessing, root, url, verify, val_fraction, selection)
 
 
 def _load(
@@ -129,7 +130,7 @@ def _load(
     url: str | None,
     verify: bool,
     val_fraction: float,
-    limit: Limit,
+    selection: Selection,
 ) -> Dataset:
     files, notes = obtain(origin, Path(root).expanduser(), url, verify)
     whole, test = (
@@ -141,7 +142,7 @@ def _load(
         raise UserError(f"dataset.root: {files[TRAIN[1]]} has too little of {', '.join(few)}")
     train, val = whole.cut(share(len(whole.labels), val_fraction), f"{name}/val")
     parts = {"train": train, "val": val, "test": test}
-    return resident_dataset(name, classes, parts, preprocessing, limit, notes)
+    return resident_dataset(name, classes, parts, preprocessing, selection, notes)
 
 
 def read_pictures(images: Path, labels: Path, which: str, classes: int, first: int = 0) -> Pictures:

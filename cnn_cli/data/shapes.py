@@ -9,7 +9,8 @@ from torch import Tensor
 
 from cnn_cli.data.assemble import Pictures, resident_dataset
 from cnn_cli.data.contract import Dataset, Preprocessing
-from cnn_cli.data.split import Limit, share
+from cnn_cli.data.selection import Selection
+from cnn_cli.data.split import share
 from cnn_cli.errors import UserError
 from cnn_cli.limits import Count, Fraction, NonNegativeInt, ProperFraction
 from cnn_cli.rng import generator
@@ -37,7 +38,7 @@ def shapes(
     noise: Fraction,
     val_fraction: ProperFraction,
     test_fraction: ProperFraction,
-    limit: Limit,
+    selection: Selection,
 ) -> Dataset:
     """`count` pictures, evenly over eight classes, drawn at the size and channels asked for.
 
@@ -54,7 +55,7 @@ def shapes(
     learning, test = raw.cut(share(count, test_fraction), "shapes/test", keep=2)
     train, val = learning.cut(share(len(learning.labels), val_fraction), "shapes/val")
     parts = {"train": train, "val": val, "test": test}
-    return resident_dataset("shapes", CLASSES, parts, preprocessing, limit)
+    return resident_dataset("shapes", CLASSES, parts, preprocessing, selection)
 
 
 def draw(count: int, channels: int, size: int, noise: float, seed: int) -> Pictures:

@@ -1,5 +1,6 @@
 """Stratified parts of a data set: always the same pictures, whatever the seed of the training."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import torch
@@ -7,10 +8,12 @@ from torch import Tensor
 
 from cnn_cli.errors import UserError
 from cnn_cli.limits import Count, Range
-from cnn_cli.rng import generator
+from cnn_cli.rng import derive, generator
 
 SPLIT_SEED = 0
 """Splits are facts about a data set: results of different runs must be comparable."""
+
+FEWEST_GROUPS = 2
 
 Limit = Count | Annotated[float, Range(0, 1, open_low=True)] | None
 """n = n pictures of each split, a share in (0, 1] = that part of it ("1 is one, 1.0 all")."""
@@ -36,6 +39,27 @@ def cut(labels: Tensor, size: int, purpose: str, *, keep: int) -> tuple[Tensor, 
     shares = apportion(counts, size).clamp(min=1).minimum((counts - keep).clamp(min=0))
     chosen = _choose(labels, shares, purpose)
     return (~chosen).nonzero().flatten(), chosen.nonzero().flatten()
+
+
+def cut_groups(
+    labels: Tensor, groups: Sequence[str], size: int, purpose: str
+) -> tuple[Tensor, Tensor]:
+    """Indices (rest, part) that divide no group, with the classes as even as groups allow.
+
+    `part` has as near to `size` pictures as that. Raises UserError where there are too few groups.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    folds = max(FEWEST_GROUPS, round(len(labels) / size))
+    if len(set(groups)) < folds:
+        raise UserError(
+            f"dataset: {len(set(groups))} groups are too few for a part of {size} of"
+            f" {len(labels)} pictures ({purpose}); ask for a larger part"
+        )
+    seed = derive(SPLIT_SEED, purpose) % 2**32
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    rest, own = next(splitter.split(labels.numpy(), labels.numpy(), groups))
+    return torch.from_numpy(rest).sort().values, torch.from_numpy(own).sort().values
 
 
 def limited(labels: Tensor, limit: Limit, purpose: str) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 from cnn_cli.data.archived import Archive, obtain
 from cnn_cli.data.assemble import Pictures, resident_dataset
 from cnn_cli.data.contract import Dataset, Preprocessing
-from cnn_cli.data.split import Limit, share, too_small
+from cnn_cli.data.selection import Selection
+from cnn_cli.data.split import share, too_small
 from cnn_cli.errors import UserError
 from cnn_cli.limits import ProperFraction
 
@@ -38,7 +39,7 @@ def stl10(
     url: str | None,
     verify: bool,
     val_fraction: ProperFraction,
-    limit: Limit,
+    selection: Selection,
 ) -> Dataset:
     """STL-10's labelled pictures from `root`, another usual place, or downloaded to `root`.
 
@@ -55,7 +56,7 @@ def stl10(
         raise UserError(f"dataset.root: {folder} has too little of {', '.join(few)}")
     train, val = whole.cut(share(len(whole.labels), val_fraction), "stl10/val")
     parts = {"train": train, "val": val, "test": test}
-    return resident_dataset("stl10", classes, parts, preprocessing, limit, notes)
+    return resident_dataset("stl10", classes, parts, preprocessing, selection, notes)
 
 
 def _classes(path: Path) -> tuple[str, ...]:

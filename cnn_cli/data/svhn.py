@@ -10,7 +10,8 @@ from cnn_cli.data.assemble import Pictures, resident_dataset
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.download import DownloadError, download, md5_of
 from cnn_cli.data.places import locked, places
-from cnn_cli.data.split import Limit, share, too_small
+from cnn_cli.data.selection import Selection
+from cnn_cli.data.split import share, too_small
 from cnn_cli.errors import UserError
 from cnn_cli.limits import ProperFraction
 
@@ -31,7 +32,7 @@ def svhn(
     verify: bool,
     extra: bool,
     val_fraction: ProperFraction,
-    limit: Limit,
+    selection: Selection,
 ) -> Dataset:
     """SVHN from `root`, another usual place (there as well in svhn/), or downloaded to `root`.
 
@@ -54,7 +55,7 @@ def svhn(
         raise UserError(f"dataset.root: {folder} has too little of {', '.join(few)}")
     train, val = whole.cut(share(len(whole.labels), val_fraction), "svhn/val")
     parts = {"train": train, "val": val, "test": test}
-    return resident_dataset("svhn", classes, parts, preprocessing, limit, notes)
+    return resident_dataset("svhn", classes, parts, preprocessing, selection, notes)
 
 
 def _obtain(name: str, root: Path, url: str | None, verify: bool, notes: list[str]) -> Path:

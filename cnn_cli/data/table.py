@@ -29,8 +29,6 @@ class Table(NamedTuple):
 
     classes: tuple[str, ...]
     parts: dict[str, Files]
-    groups: dict[str, list[str]]
-    """part -> for each of its files the group it belongs to; empty without a group column"""
 
 
 def read_table(file: Path, root: Path | None, columns: Columns) -> Table:
@@ -49,7 +47,6 @@ def read_table(file: Path, root: Path | None, columns: Columns) -> Table:
     numbers = {name: number for number, name in enumerate(classes)}
     base = root or file.parent
     parts: dict[str, Files] = {}
-    groups: dict[str, list[str]] = {}
     parted = [(_part(row, columns), row) for row in rows]
     for part in ("train", "val", "test"):
         own = [row for which, row in parted if which == part]
@@ -57,9 +54,9 @@ def read_table(file: Path, root: Path | None, columns: Columns) -> Table:
             continue
         labels = torch.tensor([numbers[row[columns.label]] for row in own], dtype=torch.int64)
         names = [row[columns.path] for row in own]
-        parts[part] = Files([base / name for name in names], labels, names)
-        groups[part] = [row[columns.group] for row in own] if columns.group else []
-    return Table(classes, parts, groups)
+        groups = [row[columns.group] for row in own] if columns.group else []
+        parts[part] = Files([base / name for name in names], labels, names, groups)
+    return Table(classes, parts)
 
 
 def _rows(file: Path, columns: Columns) -> list[dict[str, str]]:

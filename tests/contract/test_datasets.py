@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from scipy.io import savemat
 
-from cnn_cli import build
+from cnn_cli import build, inputs
 from cnn_cli.data.contract import Dataset, Split, Window
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.statistics import measure
@@ -146,7 +146,7 @@ def node(name: str, root: Path, **changed: Any) -> dict[str, Any]:
 
 def load(name: str, root: Path, **changed: Any) -> Dataset:
     chosen = node(name, root, **changed)
-    return build.dataset(chosen, build.preprocessing(chosen), workers=0, trust=())
+    return build.dataset(chosen, inputs.preprocessing(chosen), workers=0, trust=())
 
 
 def plan(split: Split, size: int = 7) -> Plan:
@@ -167,7 +167,7 @@ def test_the_facts_for_other_groups_are_stated(name: str, tmp_path: Path) -> Non
 @every_part
 def test_batches_have_the_form_of_the_contract(name: str, part: str, tmp_path: Path) -> None:
     chosen = node(name, tmp_path)
-    form = build.preprocessing(chosen)
+    form = inputs.preprocessing(chosen)
     data = load(name, tmp_path)
     split = getattr(data, part)
     assert len(split) == len(split.labels) == len(split.names) > 0
@@ -261,10 +261,10 @@ def test_a_split_that_crops_cuts_where_it_is_told(name: str, tmp_path: Path) -> 
 
 @every_dataset
 def test_stated_means_are_those_of_the_pictures(name: str, tmp_path: Path) -> None:
-    form = build.preprocessing(node(name, tmp_path))
+    form = inputs.preprocessing(node(name, tmp_path))
     if name in SOURCES or form.mean is None or form.std is None:
         return  # the small copy has other pictures; null is measured anyway
-    bare = build.preprocessing(node(name, tmp_path, mean=None, std=None))
+    bare = inputs.preprocessing(node(name, tmp_path, mean=None, std=None))
     mean, std = measure(load(name, tmp_path).train, bare)
     assert form.mean == pytest.approx(mean, abs=2e-3)
     assert form.std == pytest.approx(std, abs=2e-3)

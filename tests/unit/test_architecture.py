@@ -34,13 +34,14 @@ MAY_IMPORT = {
     "config": "errors limits checking resolving sections",
     "targets": "errors",
     "binding": "errors limits checking config targets",
+    "inputs": "errors limits checking config data",
     "pretrained": "errors limits checking config run data models engine.checkpoint",
     "build": (
         "errors limits rng checking resolving config sections targets binding device"
-        " data augmentation models optim visualize pretrained"
+        " data augmentation models optim visualize inputs pretrained"
     ),
     "commands": (
-        f"{CONTRACTS} config sections build pretrained device run engine report visualize"
+        f"{CONTRACTS} config sections inputs build pretrained device run engine report visualize"
         " data augmentation models optim commands"
     ),
     "spaces": "errors",

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnn_cli import build
+from cnn_cli import build, inputs
 from cnn_cli.binding import bind, construct, require_kind, returns
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.errors import UserError
@@ -42,8 +42,8 @@ def problems(call: Any, *arguments: Any) -> tuple[str, ...]:
 
 def test_preprocessing_comes_from_the_data_set() -> None:
     node = DIGITS | {"mean": [0.5], "std": [0.25]}
-    assert build.preprocessing(node) == Preprocessing(1, 8, "crop", (0.5,), (0.25,))
-    assert build.preprocessing(DIGITS).mean is None
+    assert inputs.preprocessing(node) == Preprocessing(1, 8, "crop", (0.5,), (0.25,))
+    assert inputs.preprocessing(DIGITS).mean is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_preprocessing_comes_from_the_data_set() -> None:
     ],
 )
 def test_wrong_preprocessing(change: dict[str, Any], told: str) -> None:
-    (problem,) = problems(build.preprocessing, DIGITS | change)
+    (problem,) = problems(inputs.preprocessing, DIGITS | change)
     assert problem.startswith(told)
 
 

@@ -6,6 +6,7 @@ import torch
 
 from cnn_cli.data.assemble import Pictures, fingerprint, resident_dataset
 from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.data.selection import Selection
 
 PIXELS = np.arange(12, dtype=np.uint8)
 
@@ -40,7 +41,8 @@ def load(limit: int | None = None, size: int = 4, changed: int = 0) -> Dataset:
     raw = Pictures(images, torch.arange(20) % 2, [f"x/{i}" for i in range(20)])
     train, val = raw.cut(4, "test")
     parts = {"train": train, "val": val, "test": raw.part(torch.arange(0))}
-    return resident_dataset("x", ("a", "b"), parts, Preprocessing(1, size), limit, ["a note"])
+    chosen = Selection(limit=limit)
+    return resident_dataset("x", ("a", "b"), parts, Preprocessing(1, size), chosen, ["a note"])
 
 
 def test_parts_keep_pictures_labels_and_names_together() -> None:

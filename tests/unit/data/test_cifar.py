@@ -16,6 +16,7 @@ from cnn_cli.data import archived, cifar
 from cnn_cli.data.cifar import CIFAR10, META, TEST, TRAIN, cifar10
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.download import md5_of
+from cnn_cli.data.selection import ALL
 from cnn_cli.errors import UserError
 
 FOLDER, ARCHIVE = CIFAR10.folder, CIFAR10.name
@@ -64,7 +65,7 @@ def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def load(root: Path, *, verify: bool = True, url: str | None = None, val: float = 0.2) -> Dataset:
     form = Preprocessing(channels=3, size=32)
-    return cifar10(form, root=str(root), url=url, verify=verify, val_fraction=val, limit=None)
+    return cifar10(form, root=str(root), url=url, verify=verify, val_fraction=val, selection=ALL)
 
 
 def obtain(root: Path, url: str | None, verify: bool) -> tuple[Path, list[str]]:

@@ -11,6 +11,7 @@ import torch
 from cnn_cli.data import cifar
 from cnn_cli.data.cifar import cifar100
 from cnn_cli.data.contract import Preprocessing
+from cnn_cli.data.selection import ALL
 
 CLASSES = [f"class{i}" for i in range(10)]
 
@@ -30,7 +31,7 @@ def test_cifar_100_has_fine_and_coarse_classes(monkeypatch: pytest.MonkeyPatch) 
     names = {"fine_label_names": CLASSES, "coarse_label_names": ["fish", "tree"]}
     (folder / "meta").write_bytes(pickle.dumps(names))
     form = Preprocessing(channels=3, size=32)
-    options = {"root": "mine", "url": None, "verify": False, "val_fraction": 0.5, "limit": None}
+    options = {"root": "mine", "url": None, "verify": False, "val_fraction": 0.5, "selection": ALL}
     few = cifar100(form, labels="coarse", **options)  # type: ignore[arg-type]
     many = cifar100(form, labels="fine", **options)  # type: ignore[arg-type]
     assert (few.classes, many.classes) == (("fish", "tree"), tuple(CLASSES))

@@ -9,6 +9,7 @@ from PIL import Image
 
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.csv_file import csv_file
+from cnn_cli.data.selection import ALL
 from cnn_cli.errors import UserError
 
 OPTIONS = {
@@ -19,7 +20,7 @@ OPTIONS = {
     "group_column": None,
     "val_fraction": 0.2,
     "test_fraction": 0.2,
-    "limit": None,
+    "selection": ALL,
     "resident_mb": 10,
     "workers": 0,
 }
@@ -133,7 +134,7 @@ def test_all_of_a_table_can_be_the_test(tmp_path: Path) -> None:
         (
             ["path,label,g"] + [f"{i}.png,{'ab'[i % 2]},x" for i in range(10)],
             {"group_column": "g"},
-            "has 1 groups, too few for a test part",
+            "1 groups are too few for a part of",
         ),
     ],
 )

@@ -6,12 +6,13 @@ from sklearn.datasets import load_digits
 
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.digits import digits
+from cnn_cli.data.selection import Selection
 
 FORM = Preprocessing(channels=1, size=8)
 
 
 def load(val_fraction: float = 0.125, **other: int) -> Dataset:
-    return digits(FORM, val_fraction=val_fraction, limit=other.get("limit"))
+    return digits(FORM, val_fraction=val_fraction, selection=Selection(limit=other.get("limit")))
 
 
 def test_the_sizes_are_those_stated() -> None:
@@ -61,5 +62,5 @@ def test_a_limit_is_noted() -> None:
 
 @pytest.mark.parametrize(("channels", "size"), [(3, 8), (1, 20), (3, 5)])
 def test_any_form_can_be_asked_for(channels: int, size: int) -> None:
-    data = digits(Preprocessing(channels, size), val_fraction=0.1, limit=5)
+    data = digits(Preprocessing(channels, size), val_fraction=0.1, selection=Selection(limit=5))
     assert data.train.take(torch.arange(5)).images.shape == (5, channels, size, size)

@@ -12,6 +12,7 @@ import torch
 from cnn_cli.data import emnist as module
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.emnist import CLASSES, emnist
+from cnn_cli.data.selection import ALL
 from cnn_cli.errors import UserError
 
 
@@ -43,7 +44,7 @@ def load(root: Path, split: str, *, verify: bool = False) -> Dataset:
         verify=verify,
         split=split,  # type: ignore[arg-type]
         val_fraction=0.0,
-        limit=None,
+        selection=ALL,
     )
 
 

@@ -12,6 +12,7 @@ from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.image_folder import image_folder
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.resident import Resident
+from cnn_cli.data.selection import ALL, Selection
 from cnn_cli.errors import UserError
 
 ROOT = Path("pictures")
@@ -32,7 +33,7 @@ def load(root: Path = ROOT, **changed: object) -> Dataset:
         "root": str(root),
         "val_fraction": 0.25,
         "test_fraction": 0.25,
-        "limit": None,
+        "selection": ALL,
         "resident_mb": 1,
         "workers": 0,
     }
@@ -147,7 +148,7 @@ def test_the_limit_in_memory_counts_all_parts() -> None:
     fill("cat", 2)
     fill("dog", 2)
     form = Preprocessing(channels=3, size=300)  # 270,000 bytes a picture, 1.08 MB in all
-    settings = {"root": str(ROOT), "limit": None, "workers": 0}
+    settings = {"root": str(ROOT), "selection": ALL, "workers": 0}
     for megabytes, resident in ((1, False), (2, True)):
         data = image_folder(
             form, val_fraction=0, test_fraction=0, resident_mb=megabytes, **settings
@@ -168,7 +169,7 @@ def test_the_fingerprint_tells_data_apart_but_not_places() -> None:
 def test_a_limit_is_taken_of_each_part() -> None:
     fill("cat", 16)
     fill("dog", 32)
-    data = load(limit=3)
+    data = load(selection=Selection(limit=3))
     assert sizes(data) == [3, 3, 3]
     assert data.notes[-1].startswith("dataset.limit=3 takes 3 of 27 train, 3 of 9 val")
 

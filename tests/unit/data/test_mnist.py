@@ -15,6 +15,7 @@ from cnn_cli.data.download import md5_of
 from cnn_cli.data.idx import content_md5, read_idx
 from cnn_cli.data.mnist import MNIST, fashion_mnist, kmnist, mnist
 from cnn_cli.data.mnist_files import STEMS, TEST, TRAIN
+from cnn_cli.data.selection import ALL
 from cnn_cli.errors import UserError
 
 
@@ -60,7 +61,7 @@ def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def load(root: Path, *, verify: bool = True, url: str | None = None) -> Dataset:
     form = Preprocessing(channels=1, size=28)
-    return mnist(form, root=str(root), url=url, verify=verify, val_fraction=0.25, limit=None)
+    return mnist(form, root=str(root), url=url, verify=verify, val_fraction=0.25, selection=ALL)
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -163,7 +164,9 @@ def test_the_successors_have_folders_and_classes_of_their_own(tmp_path: Path) ->
         (kmnist, "KMNIST/raw", "o"),
     ):
         write_copy(tmp_path / folder)
-        data = make(form, root=str(tmp_path), url=None, verify=False, val_fraction=0.0, limit=None)
+        data = make(
+            form, root=str(tmp_path), url=None, verify=False, val_fraction=0.0, selection=ALL
+        )
         assert data.classes[0] == first
         assert len(data.classes) == 10
         assert len(data.train) == 80

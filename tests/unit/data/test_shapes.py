@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.data.selection import ALL
 from cnn_cli.data.shapes import CHUNK, CLASSES, draw, shapes
 from cnn_cli.errors import UserError
 
@@ -18,7 +19,7 @@ def load(count: int = 80, channels: int = 3, size: int = 16, seed: int = 0) -> D
         noise=0.1,
         val_fraction=0.1,
         test_fraction=0.2,
-        limit=None,
+        selection=ALL,
     )
 
 
@@ -94,6 +95,6 @@ def test_the_fewest_pictures_are_split_whatever_the_fractions() -> None:
         noise=0,
         val_fraction=0.99,
         test_fraction=0.99,
-        limit=None,
+        selection=ALL,
     )
     assert [len(part) for part in (data.train, data.val, data.test)] == [8, 8, 8]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.data.selection import ALL
 from cnn_cli.data.stl10 import stl10
 from cnn_cli.errors import UserError
 
@@ -30,7 +31,7 @@ def copy(tmp_path: Path) -> Path:
 
 def load(root: Path) -> Dataset:
     form = Preprocessing(channels=3, size=96)
-    return stl10(form, root=str(root), url=None, verify=False, val_fraction=0.25, limit=None)
+    return stl10(form, root=str(root), url=None, verify=False, val_fraction=0.25, selection=ALL)
 
 
 def test_pictures_stand_upright_and_classes_count_from_zero(copy: Path) -> None:

@@ -11,6 +11,7 @@ from scipy.io import savemat
 from cnn_cli.data import svhn as module
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.download import md5_of
+from cnn_cli.data.selection import ALL
 from cnn_cli.data.svhn import svhn
 from cnn_cli.errors import UserError
 
@@ -50,7 +51,7 @@ def load(
         verify=verify,
         extra=extra,
         val_fraction=0.0,
-        limit=None,
+        selection=ALL,
     )
 
 

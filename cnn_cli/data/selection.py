@@ -1,0 +1,165 @@
+"""Which of a data set's pictures are used: some of its classes, a fold, a limited number."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+from cnn_cli.data.split import SPLIT_SEED, Limit, cut, cut_groups, limited, share, too_small
+from cnn_cli.errors import UserError, closest
+from cnn_cli.limits import Count, Range
+from cnn_cli.rng import derive
+
+FEWEST_CLASSES = 2
+SHOWN = 12
+"""Class names listed in a message."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What every data set's YAML can ask for."""
+
+    classes: tuple[str | int, ...] | None = None
+    """use these classes alone; null = all"""
+    folds: Annotated[int, Range(2, 100)] | None = None
+    """number of parts of a cross-validation"""
+    fold: Count | None = None
+    """the part, 1 to `folds`, that is the test; null = all of them, one training each"""
+    limit: Limit = None
+    """pictures a split, or a share of them"""
+
+
+ALL = Selection()
+
+
+class Raw(Protocol):
+    """Pictures, or the files of pictures, before they become a split."""
+
+    @property
+    def labels(self) -> Tensor:
+        """(N,) int64."""
+        ...
+
+    @property
+    def groups(self) -> Sequence[str]:
+        """What each picture belongs to (a patient, a film); empty where nothing is known."""
+        ...
+
+    def part(self, indices: Tensor) -> Self:
+        """The pictures at `indices`."""
+        ...
+
+    def joined(self, other: Self) -> Self:
+        """These pictures and, after them, the others."""
+        ...
+
+    def relabelled(self, labels: Tensor) -> Self:
+        """The same pictures with other labels (N,) int64."""
+        ...
+
+
+R = TypeVar("R", bound=Raw)
+
+
+def select(
+    parts: Mapping[str, R], classes: tuple[str, ...], selection: Selection
+) -> tuple[dict[str, R], tuple[str, ...], list[str]]:
+    """The pictures of "train", "val" and "test" that are used, their classes, and notes on it.
+
+    First the classes, then the fold, then the limit. Raises UserError for classes that are not
+    there and for folds that cannot be made.
+    """
+    chosen, kept = _classes(parts, classes, selection.classes)
+    notes = []
+    if selection.fold is not None:
+        chosen, note = _fold(chosen, kept, selection)
+        notes.append(note)
+    some = {
+        which: raw
+        if selection.limit is None
+        else raw.part(limited(raw.labels, selection.limit, which))
+        for which, raw in chosen.items()
+    }
+    return some, kept, [*notes, *_limit_notes(selection.limit, chosen, some)]
+
+
+def _classes(
+    parts: Mapping[str, R], classes: tuple[str, ...], wanted: Sequence[str | int] | None
+) -> tuple[dict[str, R], tuple[str, ...]]:
+    """Only the pictures of the classes wanted, which keep the data set's own order."""
+    if wanted is None:
+        return dict(parts), classes
+    names = [str(name) for name in wanted]
+    unknown = [f"'{name}'{closest(name, classes)}" for name in names if name not in classes]
+    if unknown:
+        more = f" and {len(classes) - SHOWN} more" if len(classes) > SHOWN else ""
+        raise UserError(
+            f"dataset.classes: there is no class {', '.join(unknown)};"
+            f" there are {', '.join(classes[:SHOWN])}{more}"
+        )
+    kept = tuple(name for name in classes if name in names)
+    if len(kept) < FEWEST_CLASSES:
+        raise UserError("dataset.classes: a classifier needs two classes or more")
+    numbers = torch.tensor([kept.index(name) if name in kept else -1 for name in classes])
+    return {which: _those(raw, numbers) for which, raw in parts.items()}, kept
+
+
+def _those(raw: R, numbers: Tensor) -> R:
+    labels = numbers[raw.labels]
+    inside = (labels >= 0).nonzero().flatten()
+    return raw.part(inside).relabelled(labels[inside])
+
+
+def _fold(
+    parts: Mapping[str, R], classes: tuple[str, ...], selection: Selection
+) -> tuple[dict[str, R], str]:
+    """A part of the training and validation pictures as the test, the rest to train and validate.
+
+    Each class in its proportion, and groups whole where there are some. The data set's own test
+    pictures are left alone. Validation gets the same share of what is left as it had of all.
+    """
+    folds, fold = selection.folds, selection.fold
+    if folds is None or fold is None or fold > folds:
+        raise UserError(f"dataset.fold={fold}: must be one of dataset.folds={folds}, from 1 up")
+    pool = parts["train"].joined(parts["val"])
+    if few := too_small(pool.labels, classes, folds):
+        raise UserError(f"dataset.folds={folds}: there are too few pictures of {', '.join(few)}")
+    rest, test = _divided(pool, folds, fold)
+    learning = pool.part(rest)
+    size = share(len(rest), len(parts["val"].labels) / len(pool.labels))
+    purpose = f"fold-{fold}/val"
+    train, val = (
+        cut_groups(learning.labels, learning.groups, size, purpose)
+        if learning.groups and size
+        else cut(learning.labels, size, purpose, keep=1)
+    )
+    note = f"fold {fold} of {folds}: {len(test)} of the {len(pool.labels)} pictures are the test"
+    own = len(parts["test"].labels)
+    note += f"; the {own} test pictures are not touched" if own else ""
+    return {"train": learning.part(train), "val": learning.part(val), "test": pool.part(test)}, note
+
+
+def _divided(pool: Raw, folds: int, fold: int) -> tuple[Tensor, Tensor]:
+    """Indices (rest, fold), the same for every training."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    seed = derive(SPLIT_SEED, f"folds/{folds}") % 2**32
+    kind: Any = StratifiedGroupKFold if pool.groups else StratifiedKFold
+    labels, groups = pool.labels.numpy(), list(pool.groups) or None
+    if groups and len(set(groups)) < folds:
+        raise UserError(f"dataset.folds={folds}: there are only {len(set(groups))} groups")
+    made = list(kind(folds, shuffle=True, random_state=seed).split(labels, labels, groups))
+    rest, test = made[fold - 1]
+    return torch.from_numpy(rest), torch.from_numpy(test)
+
+
+def _limit_notes(limit: Limit, before: Mapping[str, Raw], after: Mapping[str, Raw]) -> list[str]:
+    """What `dataset.limit` left of each part, in words; empty where it changed nothing."""
+    changed = [
+        f"{len(after[which].labels)} of {len(raw.labels)} {which}"
+        for which, raw in before.items()
+        if len(after[which].labels) < len(raw.labels)
+    ]
+    return [f"dataset.limit={limit} takes {', '.join(changed)} pictures"] if changed else []
