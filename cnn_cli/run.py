@@ -23,6 +23,10 @@ SWEEPS = "sweeps"
 """Folder under run.root that holds the jobs of multirun sweeps; `latest` leaves them out."""
 
 
+CROSS_VALIDATION = "crossvalidation.json"
+"""What the folds of a cross-validation came to, in the folder that holds theirs."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run's folder."""
@@ -74,6 +78,11 @@ class Run:
         lines = self.metrics.read_text().splitlines(keepends=True)
         # The last line of a killed run may be cut; a resume writes it anew.
         return tuple(json.loads(line) for line in lines if line.endswith("\n"))
+
+    def validation_accuracy(self, step: int) -> float | None:
+        """What metrics.jsonl has for the weights of `step`; None where they were not validated."""
+        found = [row["val"] for row in self.read_metrics() if row["step"] == step]
+        return float(found[0]["accuracy"]) if found and found[0] else None
 
     def clear_report(self) -> None:
         """Make an empty report folder; an earlier report is kept as report-1, report-2, ..."""

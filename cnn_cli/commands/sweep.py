@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnn_cli.engine.display import duration
-from cnn_cli.run import Run, write_json
+from cnn_cli.run import CROSS_VALIDATION, Run, write_json
 
 RESULT = "result.json"
 WIDEST = 24
@@ -71,23 +71,29 @@ def read(sweep: Path) -> list[Job]:
 def _job(folder: Path) -> Job:
     record = json.loads((folder / RESULT).read_text())
     pairs = [line.partition("=") for line in record["overrides"]]
-    report = Run(folder).report / "report.json"
-    made = json.loads(report.read_text()) if report.is_file() else None
+    validation, test, seconds = _figures(folder)
     return Job(
         folder=folder,
         settings={key: value for key, _, value in pairs},
         code=record["exit_code"],
         error=record["error"],
-        validation=_validation(folder, made["provenance"]["step"]) if made else None,
-        test=made["metrics"]["accuracy"] if made else None,
-        seconds=made["cost"].get("train_seconds") if made else None,
+        validation=validation,
+        test=test,
+        seconds=seconds,
     )
 
 
-def _validation(folder: Path, step: int) -> float | None:
-    """The validation accuracy that metrics.jsonl has for the weights of `step`."""
-    found = [row["val"] for row in Run(folder).read_metrics() if row["step"] == step]
-    return found[0]["accuracy"] if found and found[0] else None
+def _figures(folder: Path) -> tuple[float | None, float | None, float | None]:
+    """Validation and test accuracy and the seconds of training; of a cross-validation the means."""
+    report, folds = Run(folder).report / "report.json", folder / CROSS_VALIDATION
+    if report.is_file():
+        made = json.loads(report.read_text())
+        validation = Run(folder).validation_accuracy(made["provenance"]["step"])
+        return validation, made["metrics"]["accuracy"], made["cost"].get("train_seconds")
+    if folds.is_file():
+        made = json.loads(folds.read_text())
+        return made["validation_accuracy"], made["mean"]["accuracy"], made["train_seconds"]
+    return None, None, None
 
 
 def grouped(jobs: Sequence[Job]) -> list[list[Job]]:

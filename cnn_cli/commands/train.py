@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_cli import build, pretrained
-from cnn_cli.commands import first_weights, wiring
+from cnn_cli.commands import crossvalidation, first_weights, wiring
 from cnn_cli.commands.overview import next_commands, overview, resume_command
 from cnn_cli.commands.reporting import check_required, evaluate, list_files
 from cnn_cli.commands.trained import find, load
@@ -28,6 +28,16 @@ from cnn_cli.run import Run, claimed, replacing, run_folder, run_of, write_json
 
 
 def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
+    """Train once, or once for each fold that `dataset.folds` asks for. Returns the exit code.
+
+    `folder` is the job's own folder in a sweep. Raises what `train_once` does.
+    """
+    if crossvalidation.wanted(config):
+        return crossvalidation.run(config, overrides, _where(config, folder, None), train_once)
+    return train_once(config, overrides, folder)
+
+
+def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
     """Train, or go on training; then the report on the test split. Returns the exit code.
 
     `folder` is the job's own folder in a sweep. Raises UserError for what can only be seen with

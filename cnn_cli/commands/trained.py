@@ -78,7 +78,11 @@ def evaluation_node(node: Node, trained: Trained, overrides: list[str]) -> Node:
     given = any(line.startswith("dataset.test_fraction=") for line in overrides)
     before = trained.config["dataset"]
     other = any(node.get(key) != before.get(key) for key in ("root", "file"))
-    return {**node, "test_fraction": 1} if "test_fraction" in node and other and not given else node
+    if not other:
+        return node
+    whole = {key: None for key in ("folds", "fold") if key in node}
+    test = {"test_fraction": 1} if "test_fraction" in node and not given else {}
+    return {**node, **whole, **test}
 
 
 def find(ref: str, root: str, prefer: Literal["best", "last"] = "best") -> Path:

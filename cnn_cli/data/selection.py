@@ -1,6 +1,6 @@
 """Which of a data set's pictures are used: some of its classes, a fold, a limited number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, Self, TypeVar
 
@@ -27,8 +27,8 @@ class Selection:
     """number of parts of a cross-validation"""
     fold: Count | None = None
     """the part, 1 to `folds`, that is the test; null = all of them, one training each"""
-    limit: Limit = None
-    """pictures a split, or a share of them"""
+    limit: Limit | Mapping[str, Limit] = None
+    """pictures a split, or a share of them; a mapping is for the splits that it names"""
 
 
 ALL = Selection()
@@ -76,10 +76,11 @@ def select(
     if selection.fold is not None:
         chosen, note = _fold(chosen, kept, selection)
         notes.append(note)
+    if selection.limit is None:
+        return chosen, kept, notes
+    limits = _limits(selection.limit, chosen)
     some = {
-        which: raw
-        if selection.limit is None
-        else raw.part(limited(raw.labels, selection.limit, which))
+        which: raw.part(limited(raw.labels, limits.get(which), which))
         for which, raw in chosen.items()
     }
     return some, kept, [*notes, *_limit_notes(selection.limit, chosen, some)]
@@ -155,11 +156,27 @@ def _divided(pool: Raw, folds: int, fold: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(rest), torch.from_numpy(test)
 
 
-def _limit_notes(limit: Limit, before: Mapping[str, Raw], after: Mapping[str, Raw]) -> list[str]:
+def _limits(limit: Limit | Mapping[str, Limit], parts: Collection[str]) -> Mapping[str, Limit]:
+    """The limit of each part."""
+    if not isinstance(limit, Mapping):
+        return dict.fromkeys(parts, limit)
+    for name in limit:
+        if name not in parts:
+            near = closest(name, parts)
+            raise UserError(f"dataset.limit: no split {name}{near}; there are {', '.join(parts)}")
+    return limit
+
+
+def _limit_notes(
+    limit: Limit | Mapping[str, Limit], before: Mapping[str, Raw], after: Mapping[str, Raw]
+) -> list[str]:
     """What `dataset.limit` left of each part, in words; empty where it changed nothing."""
     changed = [
         f"{len(after[which].labels)} of {len(raw.labels)} {which}"
         for which, raw in before.items()
         if len(after[which].labels) < len(raw.labels)
     ]
-    return [f"dataset.limit={limit} takes {', '.join(changed)} pictures"] if changed else []
+    shown = str(limit)
+    if isinstance(limit, Mapping):
+        shown = "{" + ", ".join(f"{which}: {value}" for which, value in limit.items()) + "}"
+    return [f"dataset.limit={shown} takes {', '.join(changed)} pictures"] if changed else []

@@ -1,0 +1,169 @@
+"""dataset.folds=K: one training for each fold as the test, and what they say together."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from cnn_cli.commands.reporting import check_required
+from cnn_cli.config import TrainConfig
+from cnn_cli.engine.display import Display, duration
+from cnn_cli.inputs import selection
+from cnn_cli.report.intervals import cross_validated, wilson
+from cnn_cli.report.report import Report
+from cnn_cli.run import CROSS_VALIDATION, Run, claimed, write_json
+from cnn_cli.sections import RequireConfig
+
+TrainOnce = Callable[[TrainConfig, list[str], Path | None], int]
+NONE_REQUIRED = dict.fromkeys(RequireConfig.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one training came to."""
+
+    number: int
+    metrics: Mapping[str, Any]
+    validation: float | None
+    """accuracy of the reported weights on validation pictures"""
+    seconds: float
+
+
+def wanted(config: TrainConfig) -> bool:
+    """Whether the config asks for all folds."""
+    chosen = selection(config.dataset)
+    return config.resume is None and chosen.folds is not None and chosen.fold is None
+
+
+def run(config: TrainConfig, overrides: list[str], folder: Path, train: TrainOnce) -> int:
+    """Train on each fold in folder/fold-1 .. fold-K; then mean, spread and interval.
+
+    Returns the exit code: that of a signal, which ends all; 3 where a mean misses its threshold.
+    """
+    folds = selection(config.dataset).folds
+    assert folds is not None
+    display = Display()
+    with claimed(folder, is_new=True):
+        for number in range(1, folds + 1):
+            display.say(f"\nfold {number} of {folds}", style="bold")
+            code = train(_of_fold(config, folder, number), overrides, None)
+            if code:
+                _stopped(display, folder, number, folds)
+                return code
+        found = [_fold(folder, number) for number in range(1, folds + 1)]
+        record = summary(found)
+        write_json(folder / CROSS_VALIDATION, record)
+        with display.logging(folder / "train.log"):
+            _tell(display, found, record)
+            code = check_required(config.require, Report(record["mean"], {}, {}), display)
+            display.say(f"wrote {folder}: {CROSS_VALIDATION}", markup=False)
+    return code
+
+
+def summary(folds: Sequence[Fold]) -> dict[str, Any]:
+    """Means over the folds, spread and intervals of the accuracy, as plain JSON."""
+    names = [name for name, value in folds[0].metrics.items() if isinstance(value, float)]
+    accuracies = [fold.metrics["accuracy"] for fold in folds]
+    sizes = [fold.metrics["images"] for fold in folds]
+    right = sum(round(fold.metrics["accuracy"] * fold.metrics["images"]) for fold in folds)
+    validations = [fold.validation for fold in folds if fold.validation is not None]
+    return {
+        "folds": [
+            {
+                "fold": fold.number,
+                **{name: fold.metrics[name] for name in ("images", *names)},
+                "validation_accuracy": fold.validation,
+                "train_seconds": fold.seconds,
+            }
+            for fold in folds
+        ],
+        "mean": {name: fmean(fold.metrics[name] for fold in folds) for name in names},
+        "validation_accuracy": fmean(validations) if len(validations) == len(folds) else None,
+        "accuracy_sd": stdev(accuracies),
+        "accuracy_interval": list(cross_validated(accuracies, 1 / len(folds))),
+        "pooled": {
+            "right": right,
+            "images": sum(sizes),
+            "accuracy": right / sum(sizes),
+            "interval": list(wilson(right, sum(sizes))),
+        },
+        "train_seconds": sum(fold.seconds for fold in folds),
+    }
+
+
+def _of_fold(config: TrainConfig, folder: Path, number: int) -> TrainConfig:
+    """A run of its own; the thresholds are for the mean."""
+    place = dataclasses.replace(config.run, dir=str(folder / f"fold-{number}"), name=None)
+    return dataclasses.replace(
+        config,
+        dataset={**config.dataset, "fold": number},
+        run=place,
+        require=NONE_REQUIRED,
+    )
+
+
+def _fold(folder: Path, number: int) -> Fold:
+    run = Run(folder / f"fold-{number}")
+    report = json.loads((run.report / "report.json").read_text())
+    return Fold(
+        number,
+        report["metrics"],
+        run.validation_accuracy(report["provenance"]["step"]),
+        report["cost"]["train_seconds"],
+    )
+
+
+def _stopped(display: Display, folder: Path, number: int, folds: int) -> None:
+    rest = f"; then the others one by one, dataset.fold={number + 1}" if number < folds else ""
+    more = f" to {folds}" if number + 1 < folds else ""
+    display.say(
+        f"stopped in fold {number} of {folds}: go on with resume={folder / f'fold-{number}'}"
+        f"{rest}{more}",
+        markup=False,
+    )
+
+
+def _tell(display: Display, folds: Sequence[Fold], record: Mapping[str, Any]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column("fold")
+    for name in ("pictures", "validation %", "accuracy %", "macro F1", "loss", "training"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for fold in folds:
+        table.add_row(*_cells(str(fold.number), fold.metrics, fold.validation, fold.seconds))
+    table.add_section()
+    images, seconds = record["pooled"]["images"], record["train_seconds"]
+    whole = {**record["mean"], "images": images}
+    cells = _cells("mean", whole, record["validation_accuracy"], seconds)
+    table.add_row(*cells, style="bold")
+    display.say(table)
+    low, high = record["accuracy_interval"]
+    pooled = record["pooled"]
+    display.say(
+        f"accuracy {record['mean']['accuracy']:.2%}, standard deviation over the folds"
+        f" {100 * record['accuracy_sd']:.2f} points; 95 % interval {_range(low, high)} for a"
+        " training like these (corrected for the pictures that they share)"
+    )
+    display.say(
+        f"all {pooled['images']:,} pictures, each tested once: {pooled['right']:,} right,"
+        f" {pooled['accuracy']:.2%}, 95 % interval {_range(*pooled['interval'])}"
+    )
+
+
+def _cells(
+    name: str, metrics: Mapping[str, Any], validation: float | None, seconds: float
+) -> list[Text]:
+    cells = [name, f"{metrics['images']:,}"]
+    cells += ["-" if validation is None else f"{100 * validation:.2f}"]
+    cells += [f"{100 * metrics['accuracy']:.2f}", f"{metrics['macro_f1']:.4f}"]
+    return [Text(cell) for cell in [*cells, f"{metrics['loss']:.4f}", duration(seconds)]]
+
+
+def _range(low: float, high: float) -> str:
+    return f"{100 * max(low, 0):.2f} to {100 * min(high, 1):.2f} %"
