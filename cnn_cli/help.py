@@ -11,6 +11,9 @@ from cnn_cli.errors import UserError, closest
 from cnn_cli.pages import COLUMN, EXIT_CODES, FLAGS, MORE, WIDTH, examples, filled, table
 from cnn_cli.sources import Entry, bases, groups, options, read, settings
 
+SIZE = re.compile(r"^Size: ([\d,]+) parameters, ([\d,.]+) MFLOPs", re.MULTILINE)
+"""How a model's file states what it costs at its defaults."""
+
 
 def page(command: str, topics: Sequence[str], extra: Path | None = None) -> str:
     """The page of a command ("" for the overview), or of the topics asked for.
@@ -91,7 +94,22 @@ def _topic(command: str, topic: str, extra: Path | None) -> str:
             near = closest(option, there)
             raise UserError(f"{topic}: no such {name}{near}; there are {', '.join(there)}")
     shown = wanted or there
-    return "\n\n".join(_option(name, option, extra, shown) for option in shown)
+    list_of_all = [] if wanted else [_listing(name, there, extra)]
+    return "\n\n".join([*list_of_all, *(_option(name, option, extra, shown) for option in shown)])
+
+
+def _listing(group: str, names: Sequence[str], extra: Path | None) -> str:
+    """A line for each option, with its size where its file states one."""
+    sources = {name: read(f"{group}/{name}.yaml", extra) for name in names}
+    sizes = {name: SIZE.search("\n".join(source.header)) for name, source in sources.items()}
+    if not any(sizes.values()):
+        return f"{group}=\n" + table([(n, source.title) for n, source in sources.items()], 20)
+    head = f"{f'{group}=':<16}{'parameters':>12}{'MFLOPs':>9}"
+    rows = [
+        (f"{name:<14}{found[1] if found else '':>12}{found[2] if found else '':>9}", source.title)
+        for (name, source), found in zip(sources.items(), sizes.values(), strict=True)
+    ]
+    return f"{head}\n" + table(rows, 40)
 
 
 def _option(group: str, name: str, extra: Path | None, beside: Sequence[str]) -> str:

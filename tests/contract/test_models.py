@@ -29,9 +29,11 @@ def node(name: str) -> dict[str, Any]:
     return {str(key): value for key, value in loaded.items()}
 
 
-def make(name: str, channels: int = 3, size: int = 16, seed: int = 0) -> Classifier:
+def make(
+    name: str, channels: int = 3, size: int = 16, seed: int = 0, classes: int = CLASSES
+) -> Classifier:
     form = Preprocessing(channels, size, mean=(0.5,) * channels, std=(0.25,) * channels)
-    return build.model(node(name), form, CLASSES, seed, trust=())
+    return build.model(node(name), form, classes, seed, trust=())
 
 
 def pictures(n: int = 10, channels: int = 3, size: int = 16) -> Tensor:
@@ -66,6 +68,14 @@ def test_the_loss_falls_on_one_batch(name: str) -> None:
     losses = train(model, pictures(), steps=20)
     assert losses[-1] < 0.7 * losses[0]
     assert all((p.grad is not None) == p.requires_grad for p in model.parameters())
+
+
+@every_model
+def test_the_size_in_the_file_is_true(name: str) -> None:
+    made = summarise(make(name, 3, 32, classes=10), 3, 32)
+    stated = f"{made.parameters:,} parameters, {made.flops / 1e6:,.1f} MFLOPs"
+    line = f"# Size: {stated} (3x32x32 pixels, 10 classes)."
+    assert line in (CONFIGS / f"{name}.yaml").read_text().splitlines()
 
 
 @every_model

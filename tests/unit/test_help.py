@@ -170,7 +170,7 @@ def test_a_folder_of_ones_own_is_searched_first(own_configs: Path) -> None:
         ("train --help -cd OWN", "cnn-train train: "),
         ("help", "cnn-train: train, evaluate"),
         ("help evaluate", "cnn-train evaluate: "),
-        ("train help device", "device=auto\n"),
+        ("train help device", "device=\n  auto "),
     ],
 )
 def test_the_prompt_asks_for_pages(
