@@ -1,0 +1,228 @@
+"""What each recipe of configs/experiment claims, measured: one row of claims.jsonl a training.
+
+    scripts/claims list                             recipes, claims, and how many seeds are measured
+    scripts/claims run [RECIPE ...] [key=value ...] train what is missing, e.g. dataset.root=FOLDER
+    scripts/claims add RUN ...                      rows of trainings that are there already
+    scripts/claims table                            the table in the README, from all rows
+
+A training that was stopped is done again; rows that are there stay.
+"""
+
+import hashlib
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+RECIPES = ROOT / "configs" / "experiment"
+RESULTS = ROOT / "scripts" / "claims.jsonl"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- claims: drawn by scripts/claims table -->\n", "<!-- end of claims -->"
+PLACES = ("dataset.root=", "run.dir=", "run.name=", "run.root=", "seed=", "experiment=")
+"""Settings that do not change what is claimed."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A file of configs/experiment and what its header says."""
+
+    name: str
+    title: str
+    claim: str
+    commands: tuple[str, ...]
+    digest: str
+    """of the settings, without comments: rows of another recipe of the same name do not count"""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Those of the claim; 0 where the command names none."""
+        found = re.search(r"\bseed=([\d,]+)", self.commands[-1])
+        return tuple(int(seed) for seed in found[1].split(",")) if found else (0,)
+
+    @property
+    def settings(self) -> list[str]:
+        """The words of the command but for the program, -m and the seed."""
+        words = shlex.split(self.commands[-1])[1:]
+        return [word for word in words if word != "-m" and not word.startswith("seed=")]
+
+
+def recipe(path: Path) -> Recipe:
+    """Read one file. Raises ValueError where its header has no claim or no command."""
+    text = path.read_text()
+    header = re.sub(r"\\\n#\s*", "", text)  # a command may go on in the next line
+    claim = re.search(r"^# Claim: (.*)$", header, re.MULTILINE)
+    commands = re.findall(r"^# Command: (.*)$", header, re.MULTILINE)
+    if not claim or not commands:
+        raise ValueError(f"{path}: has no '# Claim: ' or no '# Command: '")
+    digest = hashlib.sha256(json.dumps(yaml.safe_load(text), sort_keys=True).encode()).hexdigest()
+    title = text.splitlines()[1].removeprefix("# ")
+    return Recipe(path.stem, title, claim[1], tuple(commands), digest[:12])
+
+
+def recipes(names: Sequence[str] = ()) -> list[Recipe]:
+    """The recipes of these names, or all. Ends the program where there is none such."""
+    there = {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
+    for name in names:
+        if name not in there:
+            sys.exit(f"claims: there is no recipe {name}; there are {', '.join(there)}")
+    return [recipe(there[name]) for name in names or there]
+
+
+def rows() -> list[dict[str, Any]]:
+    """What has been measured, in the order of measuring."""
+    return (
+        [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    )
+
+
+def measured(wanted: Recipe) -> dict[int, dict[str, Any]]:
+    """seed -> its newest row, for the recipe as it is now."""
+    return {
+        row["seed"]: row
+        for row in rows()
+        if (row["recipe"], row["digest"]) == (wanted.name, wanted.digest)
+    }
+
+
+def row_of(run: Path) -> dict[str, Any]:
+    """The row of a finished run. Raises OSError or ValueError for a folder that is none."""
+    report = json.loads((run / "report" / "report.json").read_text())
+    about = json.loads((run / "environment.json").read_text())
+    text = (run / "config.yaml").read_text()
+    given = re.findall(r"^# override: (.*)$", text, re.MULTILINE)
+    named = [line.partition("=")[2] for line in given if line.startswith("experiment=")]
+    if not named:
+        raise ValueError(f"{run}: was not trained by a recipe (experiment=NAME)")
+    made, cost = report["metrics"], report["cost"]
+    hardware = about["hardware"]
+    return {
+        "recipe": named[-1],
+        "digest": recipe(RECIPES / f"{named[-1]}.yaml").digest,
+        "seed": yaml.safe_load(text)["seed"],
+        "settings": [line for line in given if not line.startswith(PLACES)],
+        "accuracy": made["accuracy"],
+        "images": made["images"],
+        "train_seconds": round(cost["train_seconds"], 1),
+        "parameters": cost["parameters"],
+        "processor": hardware["processor"],
+        "cores": hardware["cores"],
+        "device": about["device"],
+        "torch": about["versions"]["torch"],
+        "commit": (about.get("git") or {}).get("commit"),
+        "changed": (about.get("git") or {}).get("changed"),
+        "written": report["provenance"]["written"],
+    }
+
+
+def append(row: dict[str, Any]) -> None:
+    with RESULTS.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def run(wanted: Iterable[Recipe], settings: Sequence[str]) -> int:
+    """Train what is missing, one seed after another. Returns the exit code."""
+    for each in wanted:
+        missing = [seed for seed in each.seeds if seed not in measured(each)]
+        if missing and (code := _prepare(each, settings)):
+            return code
+        for seed in missing:
+            with tempfile.TemporaryDirectory() as folder:
+                words = [*each.settings, f"seed={seed}", f"run.dir={folder}/run", *settings]
+                command = [sys.executable, "-m", "cnn_cli", *words]
+                print(
+                    f"\n{each.name}, seed {seed}: {shlex.join(['cnn-train', *words])}", flush=True
+                )
+                code = subprocess.run(command, check=False).returncode
+                if code not in (0, 3):  # 3: a threshold was missed, which is a result as well
+                    print(f"claims: {each.name}, seed {seed}: ended with {code}", file=sys.stderr)
+                    return code
+                append(row_of(Path(folder) / "run"))
+    return 0
+
+
+def _prepare(wanted: Recipe, settings: Sequence[str]) -> int:
+    """The commands before the last: runs that the recipe builds on, unless they are there."""
+    for line in wanted.commands[:-1]:
+        words = shlex.split(line)[1:]
+        name = next(word.partition("=")[2] for word in words if word.startswith("run.name="))
+        if not (Path("runs") / name / "report").exists():
+            command = [sys.executable, "-m", "cnn_cli", *words, *settings]
+            if code := subprocess.run(command, check=False).returncode:
+                return code
+    return 0
+
+
+def lines(wanted: Iterable[Recipe]) -> Iterator[str]:
+    """The table: recipes with their command, accuracy and time of training."""
+    yield "| recipe | command | test accuracy | training |"
+    yield "|---|---|---|---|"
+    for each in wanted:
+        found = [row for seed, row in sorted(measured(each).items()) if seed in each.seeds]
+        command = "<br>".join(f"`{line}`" for line in each.commands)
+        title = each.title.rstrip(".")
+        accuracy, time = (_accuracy(found), _time(found)) if found else ("not measured", "")
+        yield f"| {title} | {command} | {accuracy} | {time} |"
+
+
+def _accuracy(found: Sequence[dict[str, Any]]) -> str:
+    values = [100 * row["accuracy"] for row in found]
+    mean = sum(values) / len(values)
+    listed = ", ".join(f"{value:.2f}" for value in values)
+    return f"{mean:.2f} % (n = {len(values)}{f': {listed}' if len(values) > 1 else ', seed 0'})"
+
+
+def _time(found: Sequence[dict[str, Any]]) -> str:
+    seconds = [row["train_seconds"] for row in found]
+    low, high = _duration(min(seconds)), _duration(max(seconds))
+    return low if low == high else f"{low} to {high}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def draw(readme: Path) -> None:
+    """Put the table between its marks. Raises ValueError where the file has none."""
+    text = readme.read_text()
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{readme}: has no place for the table: {BEGIN.strip()} ... {END}")
+    readme.write_text(before + begin + "\n".join(lines(recipes())) + "\n" + end + after)
+
+
+def main(words: Sequence[str]) -> int:
+    verb, rest = (words[0], words[1:]) if words else ("", ())
+    names = [word for word in rest if "=" not in word]
+    settings = [word for word in rest if "=" in word]
+    if verb == "list":
+        for each in recipes(names):
+            done = [seed for seed in each.seeds if seed in measured(each)]
+            print(f"{each.name}: {len(done)} of {len(each.seeds)} seeds measured\n  {each.claim}")
+            print(*(f"  {line}" for line in each.commands), sep="\n")
+    elif verb == "run":
+        return run(recipes(names), settings)
+    elif verb == "add" and names:
+        for folder in names:
+            try:
+                append(row_of(Path(folder)))
+            except (OSError, ValueError) as error:
+                sys.exit(f"claims: {error}")
+    elif verb == "table":
+        draw(README)
+    else:
+        sys.exit(__doc__)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
