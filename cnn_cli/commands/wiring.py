@@ -15,6 +15,7 @@ from cnn_cli.engine.step import StepSettings
 from cnn_cli.engine.train import Task
 from cnn_cli.errors import UserError
 from cnn_cli.models.classifier import Classifier
+from cnn_cli.optim.schedules import Plateau, Schedule
 from cnn_cli.run import Run
 from cnn_cli.sections import LossConfig
 
@@ -69,7 +70,7 @@ def task(
     window = augmentation.window(preprocessing.size) if dataset.train.crops else None
     settings = StepSettings(
         augmentation=augmentation,
-        schedule=build.schedule(config.schedule, config.trust),
+        schedule=_schedule(config, dataset),
         rates=tuple(group["lr"] * scale for group in optimizer.param_groups),
         num_classes=len(dataset.classes),
         loss=_loss(config.loss, dataset, device),
@@ -94,6 +95,16 @@ def task(
     averaged = trainer.ema_decay is not None
     state = new_state(model, optimizer, device, averaged, plan.steps_per_epoch, plan.total)
     return made, state
+
+
+def _schedule(config: TrainConfig, dataset: Dataset) -> Schedule:
+    schedule = build.schedule(config.schedule, config.trust)
+    if isinstance(schedule, Plateau) and len(dataset.val) == 0:
+        raise UserError(
+            "schedule=plateau: follows the validation, and there are no validation pictures"
+            " (dataset.val_fraction=0); give it some, or choose another schedule"
+        )
+    return schedule
 
 
 def _loss(config: LossConfig, dataset: Dataset, device: Device) -> Loss:

@@ -46,6 +46,8 @@ class Checkpoint:
     config: str
     fingerprint: str
     versions: dict[str, str]
+    watch: dict[str, Any] | None = None
+    """of a schedule that listens to validations; absent in older files"""
 
 
 def name_of(step: int) -> str:

@@ -1,7 +1,7 @@
 """TrainState: everything that must be saved to go on as if nothing had happened."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from cnn_cli.device import Device
 from cnn_cli.engine.checkpoint import Checkpoint
+from cnn_cli.optim.schedules import Watch
 
 LOSS, CORRECT, COUNT, GRAD_NORM = range(4)
 """Columns of TrainState.rows: summed loss, right answers, pictures, norm of the gradient."""
@@ -36,6 +37,8 @@ class TrainState:
     stale: int = 0
     elapsed: float = 0.0
     metrics_bytes: int = 0
+    watch: Watch = field(default_factory=Watch)
+    """what a schedule that listens to validations has heard"""
 
     @property
     def evaluated(self) -> nn.Module:
@@ -61,6 +64,8 @@ def restore(state: TrainState, saved: Checkpoint) -> None:
     if state.scaler is not None and saved.scaler is not None:
         state.scaler.load_state_dict(saved.scaler)
     state.rows.copy_(saved.rows)
+    if saved.watch is not None:
+        state.watch = Watch(**saved.watch)
     for name in ("step", "best", "best_loss", "best_step", "stale", "elapsed", "metrics_bytes"):
         setattr(state, name, getattr(saved, name))
 

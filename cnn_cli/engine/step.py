@@ -34,7 +34,7 @@ class StepSettings:
 
 def set_learning_rate(state: TrainState, settings: StepSettings) -> None:
     """The rate of a step is the schedule at its middle, so that neither end of it is wasted."""
-    factor = settings.schedule((state.step + 0.5) / state.total)
+    factor = settings.schedule((state.step + 0.5) / state.total) * state.watch.factor
     for group, rate in zip(state.optimizer.param_groups, settings.rates, strict=True):
         group["lr"] = rate * factor
 

@@ -20,6 +20,7 @@ from cnn_cli.engine.state import GRAD_NORM, LOSS, TrainState
 from cnn_cli.engine.step import StepSettings, train_step
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.errors import TrainingError
+from cnn_cli.optim.schedules import Plateau
 from cnn_cli.run import Run
 from cnn_cli.sections import TrainerConfig
 
@@ -159,6 +160,8 @@ def _finish_epoch(task: Task, state: TrainState, rate: float, forced: bool) -> R
     due = epoch % task.trainer.validate_every == 0 or state.step == state.total or forced
     figures = _read(task, state, (epoch - 1) * task.plan.steps_per_epoch, state.step)
     validation = _validate(task, state) if due and len(task.dataset.val) else None
+    if validation is not None:
+        _listen(task, state, validation)
     record = Record(
         step=state.step,
         epoch=epoch,
@@ -182,6 +185,14 @@ def _validate(task: Task, state: TrainState) -> dict[str, float]:
         task.trainer.eval_batch_size,
     )
     return {"loss": found.loss, "accuracy": found.accuracy}
+
+
+def _listen(task: Task, state: TrainState, validation: dict[str, float]) -> None:
+    """Let a schedule that listens hear what the validation said."""
+    schedule, monitor = task.settings.schedule, task.trainer.monitor
+    if isinstance(schedule, Plateau):
+        higher = monitor == "accuracy"
+        state.watch = schedule.after(state.watch, validation[monitor], higher_is_better=higher)
 
 
 def _note_best(task: Task, state: TrainState, validation: dict[str, float]) -> bool:
@@ -219,6 +230,7 @@ def _save(task: Task, state: TrainState, is_best: bool) -> None:
         config=task.config,
         fingerprint=task.dataset.fingerprint,
         versions=versions(),
+        watch=vars(state.watch),
     )
     try:
         checkpoint.save(task.run, saved, is_best)

@@ -9,10 +9,20 @@ from torch.optim.lr_scheduler import (
     LRScheduler,
     MultiStepLR,
     OneCycleLR,
+    ReduceLROnPlateau,
     SequentialLR,
 )
 
-from cnn_cli.optim.schedules import Constant, Cosine, OneCycle, Schedule, Step, Triangular
+from cnn_cli.optim.schedules import (
+    Constant,
+    Cosine,
+    OneCycle,
+    Plateau,
+    Schedule,
+    Step,
+    Triangular,
+    Watch,
+)
 
 STEPS, PEAK = 100, 0.4
 
@@ -98,3 +108,28 @@ def test_step_warms_up_in_a_line() -> None:
     rates = ours(Step(0.1, 0.5, (0.5,), 0.1))
     assert rates[:11] == pytest.approx([0.5 + 0.05 * step for step in range(11)])
     assert (rates[49], rates[50]) == pytest.approx((1.0, 0.1))
+
+
+@pytest.mark.parametrize("higher", [True, False])
+@pytest.mark.parametrize("patience", [1, 2, 4])
+def test_plateau_is_torchs(higher: bool, patience: int) -> None:
+    figures = torch.rand(60, generator=torch.Generator().manual_seed(patience)).tolist()
+    figures = [0.5 + 0.4 * f + (0.005 if higher else -0.005) * i for i, f in enumerate(figures)]
+    optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    mode = "max" if higher else "min"
+    torchs_own = ReduceLROnPlateau(
+        optimizer, mode, factor=0.3, patience=patience, threshold=0.02, min_lr=1e-3
+    )
+    schedule = Plateau(0.0, 1.0, 0.3, patience, 0.02, 1e-3)
+    watch, cuts = Watch(), 0
+    for figure in figures:
+        before = watch.factor
+        torchs_own.step(figure)
+        watch = schedule.after(watch, figure, higher_is_better=higher)
+        assert schedule(0.5) * watch.factor == pytest.approx(optimizer.param_groups[0]["lr"])
+        cuts += watch.factor < before
+    assert cuts >= 3
+
+
+def test_plateau_warms_up() -> None:
+    assert ours(Plateau(0.2, 0.1, 0.3, 1, 0.0, 0.0)) == pytest.approx(ours(Constant(0.2, 0.1)))
