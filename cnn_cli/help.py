@@ -9,7 +9,7 @@ from pathlib import Path
 from cnn_cli.arguments import COMMANDS
 from cnn_cli.errors import UserError, closest
 from cnn_cli.pages import COLUMN, EXIT_CODES, FLAGS, MORE, WIDTH, examples, filled, table
-from cnn_cli.sources import Entry, bases, groups, options, read, settings
+from cnn_cli.sources import Entry, bases, groups, options, prefix, read, settings
 
 SIZE = re.compile(r"^Size: ([\d,]+) parameters, ([\d,.]+) MFLOPs", re.MULTILINE)
 """How a model's file states what it costs at its defaults."""
@@ -130,10 +130,9 @@ def _option(group: str, name: str, extra: Path | None, beside: Sequence[str]) ->
 
 def _visible(group: str, name: str, entries: Sequence[Entry]) -> list[Entry]:
     """The entries as they are typed at the prompt, without sections and Hydra's own keys."""
-    prefix = {"experiment": "", "figure": f"figure.{name}."}.get(group, f"{group}.")
     shown = [e for e in entries if not (e.is_section or e.key.split(".")[-1].startswith("_"))]
     shown = [e for e in shown if e.comment or e.default != "{}"]  # an empty place, nothing to set
-    return [replace(entry, key=prefix + entry.key) for entry in shown]
+    return [replace(entry, key=prefix(group, name) + entry.key) for entry in shown]
 
 
 Place = tuple[str, str]

@@ -20,11 +20,15 @@ class Found:
     module: str
 
 
-def choices(target: str, path: Sequence[str]) -> list[str]:
+SEQUENCES = ("tuple", "list", "Sequence")
+
+
+def choices(target: str, path: Sequence[str], items: bool = False) -> list[str]:
     """What may stand at `path` in the arguments of a class or function, as one types it.
 
     `target` is its dotted name; a longer path leads through dataclasses. Values of Literal,
-    true and false of bool, null; empty for what has no such list.
+    true and false of bool, null; empty for what has no such list. With `items`, what may stand
+    between the brackets of a list.
     """
     module, _, name = target.rpartition(".")
     found = _named(name, module)
@@ -32,7 +36,8 @@ def choices(target: str, path: Sequence[str]) -> list[str]:
         found = found and _argument(_class_of(found), part)
     if not found:
         return []
-    allowed = list(dict.fromkeys(_allowed(found)))
+    kinds = _items(found) if items else [found]
+    allowed = list(dict.fromkeys(choice for kind in kinds for choice in _allowed(kind)))
     return allowed if allowed != ["null"] else []
 
 
@@ -81,6 +86,17 @@ def _allowed(found: Found) -> Iterator[str]:
             yield from (str(part.value) for part in parts if isinstance(part, ast.Constant))
         elif kind == "Annotated":
             yield from _allowed(Found(parts[0], module))
+
+
+def _items(found: Found) -> Iterator[Found]:
+    """The annotations of the items of a list, or of each list of a union."""
+    node = found.node
+    if isinstance(node, ast.BinOp):
+        yield from _items(Found(node.left, found.module))
+        yield from _items(Found(node.right, found.module))
+    elif isinstance(node, ast.Subscript) and ast.unparse(node.value) in SEQUENCES:
+        item = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
+        yield Found(item, found.module)
 
 
 def _named(name: str, module: str) -> Found | None:

@@ -18,7 +18,13 @@ class Line:
     waiting: str = ""
     """the flag whose value comes next"""
     is_help: bool = False
+    multirun: bool = False
     config_dir: Path | None = None
+
+    @property
+    def verb(self) -> str:
+        """The verb, typed or not."""
+        return self.command or "train"
 
 
 def read(words: Sequence[str]) -> Line:
@@ -35,6 +41,8 @@ def read(words: Sequence[str]) -> Line:
             _flag_value(line, VALUED[name], value)
         elif SWITCHES.get(word) == "--help" or word == "help":
             line.is_help = True
+        elif SWITCHES.get(word) == "--multirun":
+            line.multirun = True
         elif equals:
             line.values[name.lstrip("+")] = value
         elif word in COMMANDS and not line.command:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-FOLDERS = ("output", "run.dir", "run.root", "--config-dir")
-"""Keys and flags whose value is a folder."""
-NAMES = ("run.name", "dataset.url")
-"""Keys whose value is no place on this machine."""
+
+
+def is_folder_key(key: str) -> bool:
+    """Whether the value of a path key is always a folder."""
+    return key in ("output", "run.dir") or key.endswith(".root")
 
 
 def files(typed: str, folders_only: bool) -> Iterator[str]:
@@ -24,9 +25,9 @@ def files(typed: str, folders_only: bool) -> Iterator[str]:
             yield f"{folder}{slash}{path.name}{'/' if is_folder else ''}"
 
 
-def run_names(root: str, typed: str) -> Iterator[str]:
+def run_names(root: Path, typed: str) -> Iterator[str]:
     """`latest` and the names of the runs that can be named so, the newest first."""
     from cnn_cli.run import runs
 
-    found = [run.folder.name for run in runs(Path(root).expanduser())]
+    found = [run.folder.name for run in runs(root)]
     yield from (name for name in ["latest", *found] if found and name.startswith(typed))
