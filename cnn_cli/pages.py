@@ -57,6 +57,12 @@ MORE = (
     ("cnn-train --help trainer", "a section of the settings"),
     ("cnn-train --help optimizer.lr", "one key, in every option that has it"),
 )
+COMPLETION = {"completion": "Complete commands, groups, keys and values by Tab: bash, zsh."}
+"""The verb that has no config."""
+SET_UP = (
+    ('eval "$(cnn-train completion bash)"', "in ~/.bashrc"),
+    ('eval "$(cnn-train completion zsh)"', "in ~/.zshrc"),
+)
 EXIT_CODES = (
     ("0", "done"),
     ("1", "the work failed"),

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-
 def is_folder_key(key: str) -> bool:
     """Whether the value of a path key is always a folder."""
     return key in ("output", "run.dir") or key.endswith(".root")

@@ -1,0 +1,61 @@
+"""`cnn-train completion SHELL` prints a script; that asks `completion answer SHELL` at each Tab."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cnn_cli.completion.candidates import SHELLS, Candidate, candidates, comment
+from cnn_cli.completion.line import split
+from cnn_cli.errors import UserError, closest
+
+
+def output(words: Sequence[str]) -> str:
+    """What `cnn-train completion WORDS` prints. Raises UserError for a wrong shell."""
+    if len(words) > 1 and words[0] == "answer":
+        lines = for_bash(*words[2:]) if words[1] == "bash" else for_zsh(words[2:-1], words[-1])
+        return "\n".join(lines)
+    known = f"write cnn-train completion {' or cnn-train completion '.join(SHELLS)}"
+    if not words:
+        raise UserError(f"completion: for which shell? {known}")
+    if words[0] not in SHELLS:
+        there = ", ".join(SHELLS)
+        raise UserError(
+            f"completion {words[0]}: no such shell{closest(words[0], SHELLS)}; there are {there}"
+        )
+    if len(words) > 1:
+        raise UserError(f"completion {' '.join(words)}: takes one shell; {known}")
+    return script(words[0])
+
+
+def script(shell: str) -> str:
+    """The text that the shell evaluates."""
+    return Path(__file__).with_name(f"cnn-train.{shell}").read_text(encoding="utf-8").rstrip()
+
+
+def for_bash(text: str, word: str) -> Iterator[str]:
+    """How to insert the candidates, then those; `text` is the command line up to the cursor.
+
+    `word` is the last part of it, which bash will replace: signs such as = and : begin a new one.
+    """
+    words = split(text)[1:]
+    current = words.pop() if words else ""
+    typed = split(word)[-1]
+    kept = len(current) - len(typed) if current.endswith(typed) else 0
+    found = _printable(candidates(words, current))
+    modes = {"open" for one in found if not one.ends} | {"paths" for one in found if one.is_path}
+    yield " ".join(sorted(modes))
+    yield from (one.text[kept:] for one in found)
+
+
+def for_zsh(words: Sequence[str], current: str) -> Iterator[str]:
+    """A line a candidate: whole or open, the word, what a list shows; or one with a comment."""
+    found = _printable(candidates(words, current))
+    for one in found:
+        shown = one.shown.replace("\\", "\\\\").replace(":", "\\:")
+        yield "\t".join(("whole" if one.ends else "open", one.text, f"{shown}:{one.note}".rstrip(":")))
+    if not found and (told := comment(words, current)):
+        yield f"message\t{told}"
+
+
+def _printable(found: Sequence[Candidate]) -> list[Candidate]:
+    """Without names that would break the lines of an answer."""
+    return [one for one in found if one.text.isprintable()]
