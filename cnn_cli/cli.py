@@ -25,7 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     try:
         words = list(sys.argv[1:] if argv is None else argv)
-        if words and words[0] in arguments.WITHOUT_CONFIG and not {"--help", "-h", "help"} & {*words[1:2]}:
+        if (
+            words
+            and words[0] in arguments.WITHOUT_CONFIG
+            and not {"--help", "-h", "help"} & {*words[1:2]}
+        ):
             return _completion(words[1:])
         request = arguments.parse(words)
         if request.action == "version":

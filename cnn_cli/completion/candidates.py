@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnn_cli.arguments import CHOICES, COMMANDS, SWITCHES, VALUED, is_path_key
-from cnn_cli.completion.keys import AS_TRAINED, Key, keys, of_option, run_root
+from cnn_cli.completion.keys import AS_TRAINED, Key, chosen, keys, of_option, run_root
 from cnn_cli.completion.line import Line, read
 from cnn_cli.completion.places import files, is_folder_key, run_names
 from cnn_cli.pages import COMPLETION, FLAGS
@@ -96,8 +96,14 @@ def _names(line: Line, words: Sequence[str], current: str) -> Iterator[Candidate
         yield from (Candidate(v, v, note) for v, note in verbs.items() if v.startswith(current))
     for group in source(f"{line.verb}.yaml", line.config_dir).defaults:
         if group.startswith(name):
-            yield Candidate(f"{plus}{group}=", f"{group}=", f"choose the {group}", ends=False)
-    yield from _segments(keys(line), name, plus, "=")
+            there = ", ".join(options(group, line.config_dir))
+            yield Candidate(f"{plus}{group}=", f"{group}=", there, ends=False)
+    sections = {
+        f"{group}.": f"settings of {group}={','.join(names)}"
+        for group, names in chosen(line).items()
+    }
+    for one in _segments(keys(line), name, plus, "="):
+        yield replace(one, note=sections.get(one.shown, one.note))
 
 
 def _segments(known: Mapping[str, Key], typed: str, plus: str, end: str) -> Iterator[Candidate]:
@@ -107,7 +113,7 @@ def _segments(known: Mapping[str, Key], typed: str, plus: str, end: str) -> Iter
         part, dot, _ = key.removeprefix(typed).partition(".")
         name = f"{typed}{part}{dot or end}"
         if key.startswith(typed) and (not part.startswith("_") or not typed.endswith(".")):
-            found.setdefault(name, f"the settings of {name[:-1]}" if dot else value.comment)
+            found.setdefault(name, "settings" if dot else value.comment)
     for name, note in found.items():
         shown = name.rstrip(".")
         shown = shown.rpartition(".")[2] + name[len(shown) :]
@@ -116,9 +122,9 @@ def _segments(known: Mapping[str, Key], typed: str, plus: str, end: str) -> Iter
 
 def _topics(line: Line, current: str) -> Iterator[Candidate]:
     """What --help can be asked about."""
-    group, equals, chosen = current.partition("=")
+    group, equals, typed = current.partition("=")
     if equals:
-        yield from _options(line, group, f"{group}=", chosen, line.config_dir)
+        yield from _options(line, group, f"{group}=", typed, line.config_dir)
         return
     known = keys(line)
     for name in groups(line.config_dir):
@@ -138,7 +144,7 @@ def _topics(line: Line, current: str) -> Iterator[Candidate]:
 
 def _values(line: Line, key: str, value: str) -> Iterator[Candidate]:
     """Values of a key or a group; of a list or a sweep, the one after the last comma."""
-    name = key.lstrip("+")
+    current, name = f"{key}={value}", key.lstrip("+")
     if is_path_key(name):
         before, typed = "", value
         if line.multirun:  # else a comma is part of the path
@@ -154,11 +160,11 @@ def _values(line: Line, key: str, value: str) -> Iterator[Candidate]:
         known = keys(line).get(name)
         there = known.values(inside) if known else []
         found = [Candidate(f"{key}={before}{v}", v) for v in there if v.startswith(typed)]
-    yield from (
-        Candidate(one.text, one.shown, one.note, ends=not before)
-        for one in found
-        if one.shown not in given
-    )
+    found = [replace(one, ends=not before) for one in found if one.shown not in given]
+    if inside and [one.shown for one in found] == [typed]:  # whole already: what comes after it
+        ends = ((",", False), ("]", True))
+        found = [Candidate(f"{current}{sign}", f"{typed}{sign}", ends=end) for sign, end in ends]
+    yield from found
 
 
 def _last(value: str) -> tuple[str, str]:

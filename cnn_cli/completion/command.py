@@ -44,16 +44,30 @@ def for_bash(text: str, word: str) -> Iterator[str]:
     modes = {"open" for one in found if not one.ends} | {"paths" for one in found if one.is_path}
     yield " ".join(sorted(modes))
     yield from (one.text[kept:] for one in found)
+    if text.removesuffix(word)[-1:] in ("'", '"') and [one.ends for one in found] == [False]:
+        yield f"{found[0].text[kept:]}..."  # after a lone candidate bash would close the quotes
 
 
 def for_zsh(words: Sequence[str], current: str) -> Iterator[str]:
-    """A line a candidate: whole or open, the word, what a list shows; or one with a comment."""
+    """A line a candidate: its kind, the word (of `key=value` the value), what a list shows.
+
+    The kind is whole or open, of places file or folder; message for a comment, where a value is
+    typed of which no candidates are known.
+    """
     found = _printable(candidates(words, current))
+    kept = current.find("=") + 1
     for one in found:
-        shown = one.shown.replace("\\", "\\\\").replace(":", "\\:")
-        yield "\t".join(("whole" if one.ends else "open", one.text, f"{shown}:{one.note}".rstrip(":")))
+        whole, part = ("file", "folder") if one.is_path else ("whole", "open")
+        shown = one.shown if one.is_path else _described(one)
+        yield "\t".join((whole if one.ends else part, one.text[kept:], shown))
     if not found and (told := comment(words, current)):
         yield f"message\t{told}"
+
+
+def _described(one: Candidate) -> str:
+    """`shown:note`, as zsh's _describe wants it."""
+    shown = one.shown.replace("\\", "\\\\").replace(":", "\\:")
+    return f"{shown}:{one.note}" if one.note else shown
 
 
 def _printable(found: Sequence[Candidate]) -> list[Candidate]:
