@@ -116,6 +116,8 @@ def _named(name: str, module: str) -> Found | None:
 @cache
 def _tree(module: str) -> Sequence[ast.stmt]:
     """The statements of a module of this package or of the current folder."""
+    if not module:
+        return ()
     top, _, rest = module.partition(".")
     base = PACKAGE / rest.replace(".", "/") if top == "cnn_cli" else Path(module.replace(".", "/"))
     for file in (base.with_suffix(".py"), base / "__init__.py"):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnn_cli.arguments import CHOICES, COMMANDS, SWITCHES, VALUED, is_path_key
+from cnn_cli.arguments import CHOICES, COMMANDS, SWITCHES, VALUED, WITHOUT_CONFIG, is_path_key
 from cnn_cli.completion.keys import AS_TRAINED, Key, chosen, keys, of_option, run_root
 from cnn_cli.completion.line import Line, read
 from cnn_cli.completion.places import files, is_folder_key, run_names
@@ -38,9 +38,10 @@ class Candidate:
 
 def candidates(words: Sequence[str], current: str) -> list[Candidate]:
     """What `current` may become, after `words` (both without the program's name and quotes)."""
+    if words and words[0] in WITHOUT_CONFIG:
+        there = SHELLS if len(words) == 1 else ()
+        return [Candidate(shell, shell) for shell in there if shell.startswith(current)]
     line = read(words)
-    if list(words) == ["completion"]:
-        return [Candidate(shell, shell) for shell in SHELLS if shell.startswith(current)]
     found: list[Candidate] = []
     if line.waiting:
         found = list(_flag_values(line.waiting, "", current))

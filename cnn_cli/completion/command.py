@@ -38,13 +38,15 @@ def for_bash(text: str, word: str) -> Iterator[str]:
     """
     words = split(text)[1:]
     current = words.pop() if words else ""
-    typed = split(word)[-1]
+    before = text.removesuffix(word)[-1:]
+    quote = before if before in ("'", '"') else ""
+    typed = split(quote + word)[-1]
     kept = len(current) - len(typed) if current.endswith(typed) else 0
     found = _printable(candidates(words, current))
     modes = {"open" for one in found if not one.ends} | {"paths" for one in found if one.is_path}
     yield " ".join(sorted(modes))
     yield from (one.text[kept:] for one in found)
-    if text.removesuffix(word)[-1:] in ("'", '"') and [one.ends for one in found] == [False]:
+    if quote and [one.ends for one in found] == [False]:
         yield f"{found[0].text[kept:]}..."  # after a lone candidate bash would close the quotes
 
 

@@ -72,7 +72,7 @@ def chosen(line: Line) -> dict[str, list[str]]:
     }
 
 
-def of_option(group: str, name: str, extra: Path | None) -> dict[str, Key]:
+def of_option(group: str, name: str, extra: Path | None = None) -> dict[str, Key]:
     """The keys of one option of a group."""
     if group == "experiment":
         return {}
