@@ -25,6 +25,6 @@ _cnn_train() {
 if [[ $funcstack[1] == _cnn-train ]]; then
     _cnn_train "$@"
 else
-    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
     compdef _cnn_train cnn-train
 fi
