@@ -1,14 +1,14 @@
 """The keys that a line can set: those of its command and of the options chosen on it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cnn_cli.completion.annotations import choices
 from cnn_cli.completion.line import Line
 from cnn_cli.errors import UserError
-from cnn_cli.sources import Entry, entries, options, prefix, read, settings
+from cnn_cli.sources import Entry, Source, entries, options, prefix, read, settings
 
 AS_TRAINED = "as_trained"
 """The option of a group that stands for what the run was trained with."""
@@ -53,16 +53,18 @@ def keys(line: Line) -> dict[str, Key]:
                 owners = (known.owners if known else ()) + value.owners
                 found[key] = Key(value.default, value.comment, tuple(dict.fromkeys(owners)))
         found |= recorded
+    recipe = _recipe(line)
+    for entry in recipe.entries if recipe else ():
+        if not entry.is_section:
+            found.setdefault(entry.key, Key(entry.default, entry.comment))
     return found
 
 
 def chosen(line: Line) -> dict[str, list[str]]:
     """Group -> the names that its choice on the line holds, or else its default."""
     defaults = read(f"{line.verb}.yaml", line.config_dir).defaults
-    recipe = line.values.get("experiment", "")
-    overrides: Mapping[str, str] = {}
-    if recipe in options("experiment", line.config_dir):
-        overrides = read(f"experiment/{recipe}.yaml", line.config_dir).defaults
+    recipe = _recipe(line)
+    overrides = recipe.defaults if recipe else {}
     if line.values.get("resume", "null") != "null":
         defaults = {**defaults, **dict.fromkeys(defaults, AS_TRAINED)}
     return {
@@ -70,6 +72,13 @@ def chosen(line: Line) -> dict[str, list[str]]:
         for group, default in defaults.items()
         if group != "experiment"
     }
+
+
+def _recipe(line: Line) -> Source | None:
+    """The experiment on the line."""
+    name = line.values.get("experiment", "")
+    known = name in options("experiment", line.config_dir)
+    return read(f"experiment/{name}.yaml", line.config_dir) if known else None
 
 
 def of_option(group: str, name: str, extra: Path | None = None) -> dict[str, Key]:
