@@ -10,9 +10,11 @@ from cnn_cli.errors import UserError, closest
 
 def output(words: Sequence[str]) -> str:
     """What `cnn-train completion WORDS` prints. Raises UserError for a wrong shell."""
-    if len(words) > 1 and words[0] == "answer":
-        lines = for_bash(*words[2:]) if words[1] == "bash" else for_zsh(words[2:-1], words[-1])
-        return "\n".join(lines)
+    match words:
+        case ["answer", "bash", text, word]:
+            return "\n".join(for_bash(text, word))
+        case ["answer", "zsh", *before, current]:
+            return "\n".join(for_zsh(before, current))
     known = f"write cnn-train completion {' or cnn-train completion '.join(SHELLS)}"
     if not words:
         raise UserError(f"completion: for which shell? {known}")

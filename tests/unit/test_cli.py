@@ -216,6 +216,7 @@ def test_a_reader_who_has_seen_enough_may_go(argv: list[str]) -> None:
         (["completion"], "for which shell? write cnn-train completion bash or"),
         (["completion", "bsh"], "no such shell (did you mean 'bash'?); there are bash, zsh"),
         (["completion", "bash", "zsh"], "takes one shell"),
+        (["completion", "answer", "bash"], "no such shell; there are bash, zsh"),
         (["seed=1", "completion"], "has to be the first word"),
         (["completions"], "no such command (did you mean 'completion'?)"),
         (["-sc", "install=bash"], "cnn-train completion bash (or zsh) prints the script"),
