@@ -109,15 +109,16 @@ def _names(line: Line, words: Sequence[str], current: str) -> Iterator[Candidate
 
 def _segments(known: Mapping[str, Key], typed: str, plus: str, end: str) -> Iterator[Candidate]:
     """The next part of each key that begins as typed; Hydra's own when they are asked for."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for key, value in known.items():
-        part, dot, _ = key.removeprefix(typed).partition(".")
+        part, dot, rest = key.removeprefix(typed).partition(".")
         name = f"{typed}{part}{dot or end}"
         if key.startswith(typed) and (not part.startswith("_") or not typed.endswith(".")):
-            found.setdefault(name, "settings" if dot else value.comment)
-    for name, note in found.items():
+            found.setdefault(name, []).append(rest.split(".")[0] if dot else value.comment)
+    for name, notes in found.items():
         shown = name.rstrip(".")
         shown = shown.rpartition(".")[2] + name[len(shown) :]
+        note = ", ".join(dict.fromkeys(note for note in notes if not note.startswith("_")))
         yield Candidate(plus + name, shown, note, ends=not name.endswith((".", "=")))
 
 
@@ -131,15 +132,18 @@ def _topics(line: Line, current: str) -> Iterator[Candidate]:
     for name in groups(line.config_dir):
         for option in options(name, line.config_dir):
             known = {**of_option(name, option, line.config_dir), **known}
-    sections = {key.split(".")[0] for key in known if "." in key}
-    words = {**dict.fromkeys(() if line.command else COMMANDS, "command"), **COMPLETION}
-    words |= dict.fromkeys(sections, "section")
-    words |= dict.fromkeys(groups(line.config_dir), "group")
-    for word, kind in words.items():
+    sections = dict.fromkeys(key.split(".")[0] for key in known if "." in key)
+    verbs = () if line.command else COMMANDS
+    words = {verb: source(f"{verb}.yaml", line.config_dir).title for verb in verbs} | COMPLETION
+    words |= {name: f"the settings of {name}" for name in sections}
+    words |= {name: f"the options of {name}" for name in groups(line.config_dir)}
+    for word, note in words.items():
         if word.startswith(current):
-            yield Candidate(word, word, kind)
-            if kind == "group":
-                yield Candidate(f"{word}=", f"{word}=", "one of its options", ends=False)
+            yield Candidate(word, word, note)
+    for name in groups(line.config_dir):
+        if name.startswith(current):
+            there = ", ".join(options(name, line.config_dir))
+            yield Candidate(f"{name}=", f"{name}=", there, ends=False)
     yield from _segments(known, current, "", "")
 
 

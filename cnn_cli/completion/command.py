@@ -47,7 +47,11 @@ def for_bash(text: str, word: str) -> Iterator[str]:
     found = _printable(candidates(words, current))
     modes = {"open" for one in found if not one.ends} | {"paths" for one in found if one.is_path}
     yield " ".join(sorted(modes))
-    yield from (one.text[kept:] for one in found)
+    # where the whole word is a path, bash adds the slash of a folder itself
+    own_slash = current[:kept].endswith("=") or "=" not in current
+    for one in found:
+        left = one.text[kept:]
+        yield left.rstrip("/") if one.is_path and own_slash else left
     if quote and [one.ends for one in found] == [False]:
         yield f"{found[0].text[kept:]}..."  # after a lone candidate bash would close the quotes
 

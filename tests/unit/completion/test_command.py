@@ -25,7 +25,9 @@ ENDS = ("", "...")
         ("cnn-train predict images=photo\\ ", "photo\\ ", ["paths", "photo (1).jpg"]),
         ("cnn-train predict images='photo ", "photo ", ["paths", "photo (1).jpg"]),
         ("cnn-train predict images=C:pho", "pho", [""]),
-        ("cnn-train predict images=f", "f", ["open paths", "folder/"]),
+        ("cnn-train predict images=f", "f", ["open paths", "folder"]),
+        ("cnn-train predict images=f", "images=f", ["open paths", "images=folder/"]),
+        ("cnn-train --config-dir f", "f", ["open paths", "folder"]),
         ("cnn-train nothing=", "", [""]),
     ],
 )  # fmt: skip
