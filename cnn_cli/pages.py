@@ -80,6 +80,8 @@ def emphasised(text: str) -> str:
 
 def filled(left: str, text: str, column: int) -> str:
     lines = textwrap.wrap(text, WIDTH - column) or [""]
+    if left.strip() and len(left) >= column:  # too long for its column: a line of its own
+        lines.insert(0, "")
     return "\n".join(
         (left.ljust(column) if number == 0 else " " * column) + line
         for number, line in enumerate(lines)
