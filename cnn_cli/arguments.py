@@ -15,6 +15,8 @@ from cnn_cli.errors import UserError, closest
 from cnn_cli.spaces import is_bare, whole
 
 COMMANDS = ("train", "evaluate", "visualize", "predict")
+WITHOUT_CONFIG = ("completion",)
+"""Commands that take no settings, and have to be the first word."""
 
 SWITCHES = {
     "--help": "--help",
@@ -25,8 +27,6 @@ SWITCHES = {
     "--run": "--run",
     "-r": "--run",
     "--resolve": "--resolve",
-    "--shell-completion": "--shell-completion",
-    "-sc": "--shell-completion",
     "--hydra-help": "--hydra-help",
 }
 VALUED = {
@@ -40,6 +40,8 @@ VALUED = {
     "-i": "--info",
 }
 REFUSED = {
+    "--shell-completion": "cnn-train completion bash (or zsh) prints the script",
+    "-sc": "cnn-train completion bash (or zsh) prints the script",
     "--config-name": "choose a recipe by experiment=NAME, and keep your own in --config-dir",
     "-cn": "choose a recipe by experiment=NAME, and keep your own in --config-dir",
     "--config-path": "add a folder of your own configs by --config-dir",
@@ -67,8 +69,8 @@ class Request:
     """the overrides as they were typed"""
     topics: list[str] = field(default_factory=list)
     """what --help is asked about"""
-    action: Literal["run", "help", "version", "show", "complete"] = "run"
-    """`show` is --cfg, --info and --hydra-help, `complete` for the shell: nothing is run"""
+    action: Literal["run", "help", "version", "show"] = "run"
+    """`show` is --cfg, --info and --hydra-help: nothing is run"""
     multirun: bool = False
     config_dir: str | None = None
     typed: list[str] = field(default_factory=list, compare=False)
@@ -87,7 +89,7 @@ def parse(argv: Sequence[str]) -> Request:
         request.topics = [word for word in words if word not in COMMANDS]
         request.command = next((word for word in words if word in COMMANDS), "")
         return request
-    words = whole(words, COMMANDS, problems)
+    words = whole(words, (*COMMANDS, *WITHOUT_CONFIG), problems)
     _take_command(words, request, problems)
     _check_flags(request.flags, problems)
     if request.config_dir is not None and not Path(request.config_dir).is_dir():
@@ -126,9 +128,7 @@ def _take_flags(words: list[str], request: Request, problems: list[str]) -> list
 def _check_flags(flags: Sequence[str], problems: list[str]) -> None:
     """Flags that Hydra does not take together."""
     names = [flag.partition("=")[0] for flag in flags]
-    acts = [
-        n for n in names if n in ("--run", "--multirun", "--cfg", "--info", "--shell-completion")
-    ]
+    acts = [n for n in names if n in ("--run", "--multirun", "--cfg", "--info")]
     if len(set(acts)) > 1:
         problems.append(f"{' and '.join(acts)}: give one of them")
     if "--cfg" not in names:
@@ -144,9 +144,7 @@ def _switch(flag: str, request: Request) -> None:
     else:
         request.flags.append(flag)
         request.multirun = request.multirun or flag == "--multirun"
-        if flag == "--shell-completion":
-            request.action = "complete"
-        elif flag == "--hydra-help" and request.action == "run":
+        if flag == "--hydra-help" and request.action == "run":
             request.action = "show"
 
 
@@ -193,7 +191,10 @@ def _take_command(words: list[str], request: Request, problems: list[str]) -> No
         request.command = bare.pop(0)
     elif bare:
         word = bare.pop(0)
-        near = closest(word, COMMANDS)
+        if word in WITHOUT_CONFIG:
+            problems.append(f"{word}: has to be the first word, and takes no settings")
+            return
+        near = closest(word, (*COMMANDS, *WITHOUT_CONFIG))
         hint = f"; did you mean images={word}?" if not near and Path(word).exists() else ""
         problems.append(
             f"{word}: no such command{near}; there are {', '.join(COMMANDS)}"

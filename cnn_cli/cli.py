@@ -24,13 +24,20 @@ STOPPED = (130, 143, 75)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     try:
-        request = arguments.parse(sys.argv[1:] if argv is None else argv)
+        words = list(sys.argv[1:] if argv is None else argv)
+        if (
+            words
+            and words[0] in arguments.WITHOUT_CONFIG
+            and not {"--help", "-h", "help"} & {*words[1:2]}
+        ):
+            return _completion(words[1:])
+        request = arguments.parse(words)
         if request.action == "version":
             print(f"cnn-train {__version__}", flush=True)
             return DONE
         if request.action == "help":
             return _help(request)
-        code = _complete(request) if request.action == "complete" else _hydra(request)
+        code = _hydra(request)
         sys.stdout.flush()
         return code
     except UserError as error:
@@ -40,6 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has gone: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+def _completion(words: Sequence[str]) -> int:
+    from cnn_cli.completion.command import output
+
+    print(output(words), flush=True)
+    return DONE
 
 
 def _help(request: Request) -> int:
@@ -89,29 +103,6 @@ def _hydra(request: Request) -> int:
 
         sweep.conclude(prepared.sweep)
     return worst(codes)
-
-
-def _complete(request: Request) -> int:
-    """Answer the shell: Hydra's completion, of which we take the command off the line."""
-    import hydra
-
-    from cnn_cli.compose import VERSION_BASE
-    from cnn_cli.explain import FAILURES
-    from cnn_cli.paths import config_dir
-    from cnn_cli.recorded import GROUPS, offer
-
-    program, _, rest = os.environ.get("COMP_LINE", "").partition(" ")
-    first, space, more = rest.lstrip().partition(" ")
-    command = first if first in arguments.COMMANDS else "train"
-    if command == first:
-        os.environ["COMP_LINE"] = f"{program} {more}"
-    if command in GROUPS:
-        offer(command, {group: {} for group in GROUPS[command]})
-    if not space:
-        print(*(name for name in arguments.COMMANDS if name.startswith(first)))
-    with _arguments([*request.flags, *request.given]), contextlib.suppress(*FAILURES):
-        hydra.main(str(config_dir()), command, VERSION_BASE)(print)()
-    return DONE
 
 
 @contextlib.contextmanager

@@ -8,8 +8,19 @@ from pathlib import Path
 
 from cnn_cli.arguments import COMMANDS
 from cnn_cli.errors import UserError, closest
-from cnn_cli.pages import COLUMN, EXIT_CODES, FLAGS, MORE, WIDTH, examples, filled, table
-from cnn_cli.sources import Entry, bases, groups, options, read, settings
+from cnn_cli.pages import (
+    COLUMN,
+    COMPLETION,
+    EXIT_CODES,
+    FLAGS,
+    MORE,
+    SET_UP,
+    WIDTH,
+    examples,
+    filled,
+    table,
+)
+from cnn_cli.sources import Entry, bases, groups, options, prefix, read, settings
 
 SIZE = re.compile(r"^Size: ([\d,]+) parameters, ([\d,.]+) MFLOPs", re.MULTILINE)
 """How a model's file states what it costs at its defaults."""
@@ -29,6 +40,7 @@ def page(command: str, topics: Sequence[str], extra: Path | None = None) -> str:
 
 def _overview(extra: Path | None) -> str:
     commands = [(name, read(f"{name}.yaml", extra).title) for name in COMMANDS]
+    commands += COMPLETION.items()
     choices = [(group, ", ".join(options(group, extra))) for group in groups(extra)]
     blocks = [
         "cnn-train: train, evaluate and picture image classifiers",
@@ -86,6 +98,8 @@ def _sections(entries: Sequence[Entry]) -> Iterator[list[str]]:
 def _topic(command: str, topic: str, extra: Path | None) -> str:
     """A group, `group=option`, a section or a key; what follows a key's `=` plays no part."""
     name, _, chosen = topic.lstrip("+~").partition("=")
+    if topic in COMPLETION:
+        return f"cnn-train {topic}: {COMPLETION[topic]}\n\nSet-up\n{table(SET_UP, 38)}"
     if name not in groups(extra):
         return _key(command, name, extra)
     there, wanted = options(name, extra), re.findall(r"[\w.-]+", chosen)
@@ -130,10 +144,9 @@ def _option(group: str, name: str, extra: Path | None, beside: Sequence[str]) ->
 
 def _visible(group: str, name: str, entries: Sequence[Entry]) -> list[Entry]:
     """The entries as they are typed at the prompt, without sections and Hydra's own keys."""
-    prefix = {"experiment": "", "figure": f"figure.{name}."}.get(group, f"{group}.")
     shown = [e for e in entries if not (e.is_section or e.key.split(".")[-1].startswith("_"))]
     shown = [e for e in shown if e.comment or e.default != "{}"]  # an empty place, nothing to set
-    return [replace(entry, key=prefix + entry.key) for entry in shown]
+    return [replace(entry, key=prefix(group, name) + entry.key) for entry in shown]
 
 
 Place = tuple[str, str]
@@ -153,7 +166,7 @@ def _key(command: str, key: str, extra: Path | None) -> str:
     found = found or _matching(here, rf".*\.{re.escape(key)}$") | _matching(others, inside)
     if not found:
         keys = [entry.key for there in (here | others).values() for entry in there]
-        known = dict.fromkeys([*groups(extra), *COMMANDS, *keys])
+        known = dict.fromkeys([*groups(extra), *COMMANDS, *COMPLETION, *keys])
         raise UserError(f"--help {key}: no such topic{closest(key, known)}")
     return "\n\n".join(_merged(found))
 

@@ -57,6 +57,12 @@ MORE = (
     ("cnn-train --help trainer", "a section of the settings"),
     ("cnn-train --help optimizer.lr", "one key, in every option that has it"),
 )
+COMPLETION = {"completion": "Complete commands, groups, keys and values by Tab: bash, zsh."}
+"""The verb that has no config."""
+SET_UP = (
+    ('eval "$(cnn-train completion bash)"', "in ~/.bashrc"),
+    ('eval "$(cnn-train completion zsh)"', "in ~/.zshrc"),
+)
 EXIT_CODES = (
     ("0", "done"),
     ("1", "the work failed"),
@@ -74,6 +80,8 @@ def emphasised(text: str) -> str:
 
 def filled(left: str, text: str, column: int) -> str:
     lines = textwrap.wrap(text, WIDTH - column) or [""]
+    if left.strip() and len(left) >= column:  # too long for its column: a line of its own
+        lines.insert(0, "")
     return "\n".join(
         (left.ljust(column) if number == 0 else " " * column) + line
         for number, line in enumerate(lines)

@@ -90,6 +90,16 @@ def settings(
     return found
 
 
+def prefix(group: str, name: str) -> str:
+    """What stands before an option's own keys on the command line."""
+    return {"experiment": "", "figure": f"figure.{name}."}.get(group, f"{group}.")
+
+
+def entries(path: Path) -> list[Entry]:
+    """The keys of any YAML file, such as the config that a run records."""
+    return list(_entries(path.read_text(encoding="utf-8").splitlines()))
+
+
 def _folders(extra: Path | None) -> list[Path]:
     return [config_dir()] if extra is None else [extra, config_dir()]
 

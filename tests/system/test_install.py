@@ -59,6 +59,7 @@ def test_the_wheel_holds_the_package_and_its_configs_only(wheel: Path) -> None:
     configs = {name.removeprefix("cnn_cli/configs/") for name in names if "/configs/" in name}
     assert configs == files(ROOT / "configs")
     assert not [name for name in names if "__pycache__" in name]
+    assert {f"cnn_cli/completion/cnn-train.{shell}" for shell in ("bash", "zsh")} <= {*names}
 
 
 def test_the_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ MAY_IMPORT = {
     "arguments": "errors spaces",
     "sources": "paths",
     "pages": "",
+    "completion": "errors arguments sources pages run completion",
     "help": "errors arguments sources pages",
     "explain": "errors resolving",
     "guard": "errors targets",
@@ -56,14 +57,14 @@ MAY_IMPORT = {
     "compose": (
         "errors paths resolving config targets arguments guard explain recorded destinations build"
     ),
-    "cli": "errors paths config arguments help pages explain recorded compose commands",
+    "cli": "errors paths config arguments help pages explain compose commands completion",
     "__init__": "",
     "__main__": "cli",
 }
 SEES_HYDRA = {"cli", "compose", "recorded", "guard", "explain", "resolving", "config"}
 SEES_HYDRA |= {"destinations"}
 QUICK = {"__init__", "errors", "limits", "paths", "cli", "arguments", "compose", "config"}
-QUICK |= {"sections", "help", "pages", "sources", "spaces"}
+QUICK |= {"sections", "help", "pages", "sources", "spaces", "completion"}
 """Imported for every `--help` and every mistake at the prompt: none of these may load torch."""
 
 SLOW = {"torchvision", "sklearn", "matplotlib", "tensorboard", "scipy"}

@@ -211,24 +211,27 @@ def test_a_reader_who_has_seen_enough_may_go(argv: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "offered"),
+    ("words", "told"),
     [
-        ("cnn-train ev", ["evaluate"]),
-        ("cnn-train mod", ["model.", "model="]),
-        ("cnn-train model=r", ["model=resnet"]),
-        ("cnn-train evaluate spl", ["split="]),
-        ("cnn-train visualize figure=c", ["figure=confusion", "figure=curves"]),
-        ("cnn-train train model=resnet model.dep", ["model.depth="]),
+        (["completion"], "for which shell? write cnn-train completion bash or"),
+        (["completion", "bsh"], "no such shell (did you mean 'bash'?); there are bash, zsh"),
+        (["completion", "bash", "zsh"], "takes one shell"),
+        (["completion", "answer", "bash"], "no such shell; there are bash, zsh"),
+        (["seed=1", "completion"], "has to be the first word"),
+        (["completions"], "no such command (did you mean 'completion'?)"),
+        (["-sc", "install=bash"], "cnn-train completion bash (or zsh) prints the script"),
     ],
 )
-def test_the_shell_completes_commands_groups_and_keys(
-    line: str, offered: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Any
+def test_a_wrong_request_for_completion_is_told(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COMP_LINE", line)
-    assert cli.main(["-sc", "query=bash"]) == 0
-    assert capsys.readouterr().out.split() == offered
+    assert cli.main(words) == 2
+    assert told in capsys.readouterr().err
 
 
-def test_completion_is_installed_as_hydra_does_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["-sc", "install=bash"]) == 0
-    assert "complete -o nospace" in capsys.readouterr().out
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_script_of_a_shell_is_printed(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion", shell]) == 0
+    assert f"completion answer {shell}" in capsys.readouterr().out
+    assert cli.main(["completion", "--help"]) == 0
+    assert f'eval "$(cnn-train completion {shell})"' in capsys.readouterr().out

@@ -1,0 +1,132 @@
+"""The keys that a line can set: those of its command and of the options chosen on it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnn_cli.completion.annotations import choices
+from cnn_cli.completion.line import Line
+from cnn_cli.errors import UserError
+from cnn_cli.sources import Entry, Source, entries, options, prefix, read, settings
+
+AS_TRAINED = "as_trained"
+"""The option of a group that stands for what the run was trained with."""
+
+FACTS = ("cnn_cli.data.contract.Preprocessing", "cnn_cli.sections.DatasetFacts")
+"""Types of those of a data set's keys that are no arguments of its function."""
+
+Owner = tuple[str, tuple[str, ...]]
+"""A callable's dotted name, and where in its arguments the value stands."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key with its default, its comment, and what types its value."""
+
+    default: str
+    comment: str
+    owners: tuple[Owner, ...] = ()
+
+    def values(self, items: bool = False) -> list[str]:
+        """The values that its annotations list; with `items` those inside the brackets."""
+        found = [choice for target, path in self.owners for choice in choices(target, path, items)]
+        if not found and self.default in ("true", "false") and not items:
+            found = ["true", "false"]
+        return list(dict.fromkeys(found))
+
+
+def keys(line: Line) -> dict[str, Key]:
+    """Every key that the line can set now, dotted as one types it."""
+    found: dict[str, Key] = {}
+    target = f"cnn_cli.config.{line.verb.capitalize()}Config"
+    for entry in read(f"{line.verb}.yaml", line.config_dir).entries:
+        if not entry.is_section:
+            owner = (target, tuple(entry.key.split(".")))
+            found[entry.key] = Key(entry.default, entry.comment, (owner,))
+    for group, names in chosen(line).items():
+        recorded = _recorded(line, group) if AS_TRAINED in names else {}
+        there = [name for name in names if name in options(group, line.config_dir)]
+        for name in there if there or recorded else options(group, line.config_dir):
+            for key, value in of_option(group, name, line.config_dir).items():
+                known = found.get(key)
+                owners = (known.owners if known else ()) + value.owners
+                found[key] = Key(value.default, value.comment, tuple(dict.fromkeys(owners)))
+        found |= recorded
+    recipe = _recipe(line)
+    for entry in recipe.entries if recipe else ():
+        if not entry.is_section:
+            found.setdefault(entry.key, Key(entry.default, entry.comment))
+    return found
+
+
+def chosen(line: Line) -> dict[str, list[str]]:
+    """Group -> the names that its choice on the line holds, or else its default."""
+    defaults = read(f"{line.verb}.yaml", line.config_dir).defaults
+    recipe = _recipe(line)
+    overrides = recipe.defaults if recipe else {}
+    if line.values.get("resume", "null") != "null":
+        defaults = {**defaults, **dict.fromkeys(defaults, AS_TRAINED)}
+    return {
+        group: re.findall(r"[\w.-]+", line.values.get(group, overrides.get(group, default)))
+        for group, default in defaults.items()
+        if group != "experiment"
+    }
+
+
+def _recipe(line: Line) -> Source | None:
+    """The experiment on the line."""
+    name = line.values.get("experiment", "")
+    known = name in options("experiment", line.config_dir)
+    return read(f"experiment/{name}.yaml", line.config_dir) if known else None
+
+
+def of_option(group: str, name: str, extra: Path | None = None) -> dict[str, Key]:
+    """The keys of one option of a group."""
+    if group == "experiment":
+        return {}
+    start = prefix(group, name)
+    return dict(_typed(group, start, list(settings(group, name, extra).values())))
+
+
+def _typed(group: str, start: str, found: Sequence[Entry]) -> Iterator[tuple[str, Key]]:
+    """The keys of a node, each with the callable that the nearest `_target_` above it names."""
+    targets = {e.key.removesuffix("_target_"): e.default for e in found if "_target_" in e.key}
+    for entry in found:
+        if entry.is_section or (entry.default == "{}" and not entry.comment):
+            continue
+        above = [place for place in targets if entry.key.startswith(place)]
+        owners: list[Owner] = []
+        if above and not entry.key.endswith("_target_"):
+            place = max(above, key=len)
+            owners = [(targets[place], tuple(entry.key.removeprefix(place).split(".")))]
+        if group == "dataset":
+            owners += [(facts, (entry.key,)) for facts in FACTS]
+        elif group == "device":
+            owners = [("cnn_cli.sections.DeviceConfig", (entry.key,))]
+        yield start + entry.key, Key(entry.default, entry.comment, tuple(owners))
+
+
+def _recorded(line: Line, group: str) -> dict[str, Key]:
+    """The keys of a group in the config of the run that the line names, if it can be read."""
+    from cnn_cli.run import find_checkpoint, run_of
+
+    ref = line.values.get("resume" if line.verb == "train" else "checkpoint", "latest")
+    try:
+        run = run_of(find_checkpoint(str(Path(ref).expanduser()), run_root(line), "best"))
+        there = [] if run is None else entries(run.config)
+    except (UserError, OSError, ValueError):
+        return {}
+    own = [e for e in there if e.key.startswith(f"{group}.")]
+    leaves = [  # a list that is written over several lines looks like a section
+        Entry(e.key.removeprefix(f"{group}."), e.default, "", is_section=False)
+        for e in own
+        if not any(other.key.startswith(f"{e.key}.") for other in own)
+    ]
+    return dict(_typed(group, f"{group}.", leaves))
+
+
+def run_root(line: Line) -> Path:
+    """The folder that holds the runs that can be named."""
+    known = {e.key: e.default for e in read(f"{line.verb}.yaml", line.config_dir).entries}
+    return Path(line.values.get("run.root", known["run.root"])).expanduser()
