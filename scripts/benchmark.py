@@ -82,11 +82,17 @@ def one_by_one_v2(transform: Any, on_tensor: Any = None) -> Call:
 
 
 def whole_batch_v2(transform: Any) -> Call:
-    """torchvision v2's mixing, which is made for a batch."""
-    pictures = torch.randint(256, (BATCH, 3, SIZE, SIZE), dtype=torch.uint8)
-    labels = torch.arange(BATCH) % CLASSES
+    """torchvision v2's mixing, which is made for a batch, of pictures in memory as well."""
+    pictures = torch.randint(256, (KEPT, 3, SIZE, SIZE), dtype=torch.uint8)
+    plan = Plan(KEPT, BATCH, epochs=1000, seed=0)
+    labels = torch.arange(KEPT) % CLASSES
     to_float = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)])
-    return lambda _: transform(to_float(pictures), labels)
+
+    def call(step: int) -> Any:
+        chosen = plan.indices(step)
+        return transform(to_float(pictures[chosen]), labels[chosen])
+
+    return call
 
 
 CROP_FLIP = {"crop": PaddedCrop(2, "reflect"), "flip": HorizontalFlip(True, 0.5)}
@@ -114,7 +120,7 @@ OPS: dict[str, dict[str, Callable[[], Call]]] = {
     "resized_crop": {
         "ours": partial(batched, c=ResizedCrop((0.3, 1.0), (0.75, 1.333))),
         **both(
-            v1.RandomResizedCrop(SIZE, (0.3, 1.0), antialias=False),
+            v1.RandomResizedCrop(SIZE, (0.3, 1.0)),
             v2.RandomResizedCrop(SIZE, (0.3, 1.0), antialias=False),
         ),
     },
@@ -162,7 +168,7 @@ OPS: dict[str, dict[str, Callable[[], Call]]] = {
                 layers=2,
                 magnitude=9,
                 **POLICY,
-            ),  # fmt: skip
+            ),
         ),
         **both(v1.RandAugment(), v2.RandAugment()),
     },
@@ -178,7 +184,7 @@ OPS: dict[str, dict[str, Callable[[], Call]]] = {
 
 
 def turns(calls: dict[str, Call], rounds: int) -> dict[str, list[float]]:
-    """Pictures a second of each competitor in each round, one after another; one round to warm up."""
+    """Pictures a second of each competitor in each round, in turn; one more round to warm up."""
     rates: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():
