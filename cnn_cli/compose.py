@@ -18,7 +18,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from cnn_cli import recorded
+from cnn_cli import preview, recorded
 from cnn_cli.arguments import Request, quote
 from cnn_cli.config import parse
 from cnn_cli.destinations import check_jobs, check_writable_places
@@ -93,7 +93,11 @@ def prepare(request: Request) -> Prepared:
     problems: list[str] = []
     loader = make_loader(request.config_dir)
     parsed = _parsed(request.overrides, loader, problems)
-    parsed = single_options(parsed, _own(request.command), loader, problems)
+    if request.command == "visualize":
+        parsed = preview.with_all(parsed, loader)
+    untrained = request.command == "visualize" and preview.is_asked(parsed, loader, problems)
+    primary = OmegaConf.create(preview.primary()) if untrained else _own(request.command)
+    parsed = single_options(parsed, primary, loader, problems)
     trust = _trust(parsed, problems)
     problems += refused_additions(parsed)
     if problems:  # a wrong trust is told once
@@ -103,7 +107,12 @@ def prepare(request: Request) -> Prepared:
             refused = check_searchpath(override.value(), trust)
             if refused:  # composing would already import the package
                 raise UserError(*problems, *refused)
-    composer, overrides = _on_record(request, loader, parsed, trust, problems)
+    if untrained:
+        preview.offer()
+        composer = Composer(loader, preview.NAME)
+        overrides = [str(override.input_line) for override in parsed]
+    else:
+        composer, overrides = _on_record(request, loader, parsed, trust, problems)
     mode = RunMode.MULTIRUN if request.multirun else RunMode.RUN
     overrides, cfg = composer.settle(overrides, mode, problems)
     problems += check_hydra(cfg)
@@ -185,6 +194,9 @@ def _on_record(
     try:
         values = recorded.read(ref, root, "last" if key == "resume" else "best", trust)
     except UserError as error:  # without the record there is nothing to compose
+        if request.command == "visualize":
+            told = (preview.without_a_run(line, root, parsed, loader) for line in error.problems)
+            raise UserError(*problems, *told) from error
         raise UserError(*problems, *error.problems) from error
     if key == "checkpoint":
         recorded.offer(request.command, values)
