@@ -93,9 +93,7 @@ def prepare(request: Request) -> Prepared:
     problems: list[str] = []
     loader = make_loader(request.config_dir)
     parsed = _parsed(request.overrides, loader, problems)
-    if request.command == "visualize":
-        parsed = preview.with_all(parsed, loader)
-    untrained = request.command == "visualize" and preview.is_asked(parsed, loader, problems)
+    parsed, untrained = preview.settle(request.command, parsed, loader, problems)
     primary = OmegaConf.create(preview.primary()) if untrained else _own(request.command)
     parsed = single_options(parsed, primary, loader, problems)
     trust = _trust(parsed, problems)
@@ -107,12 +105,7 @@ def prepare(request: Request) -> Prepared:
             refused = check_searchpath(override.value(), trust)
             if refused:  # composing would already import the package
                 raise UserError(*problems, *refused)
-    if untrained:
-        preview.offer()
-        composer = Composer(loader, preview.NAME)
-        overrides = [str(override.input_line) for override in parsed]
-    else:
-        composer, overrides = _on_record(request, loader, parsed, trust, problems)
+    composer, overrides = _on_record(request, loader, parsed, trust, problems, untrained)
     mode = RunMode.MULTIRUN if request.multirun else RunMode.RUN
     overrides, cfg = composer.settle(overrides, mode, problems)
     problems += check_hydra(cfg)
@@ -178,9 +171,13 @@ def _on_record(
     parsed: Sequence[Override],
     trust: Sequence[str],
     problems: list[str],
+    untrained: bool,
 ) -> tuple[Composer, list[str]]:
     """The composer with a run's recorded choices under it, and the overrides that may stay."""
     lines = [str(override.input_line) for override in parsed]
+    if untrained:
+        preview.offer()
+        return Composer(loader, preview.NAME), lines
     composer = Composer(loader, request.command)
     early = _own(request.command)
     key = "resume" if request.command == "train" else "checkpoint"

@@ -31,10 +31,20 @@ def figures(loader: ConfigLoaderImpl) -> list[str]:
 
 def _is_marked(name: str, loader: ConfigLoaderImpl) -> bool:
     found = loader.repository.load_config(f"figure/{name}")
-    return found is not None and found.config.get(MARK) is True
+    return found is not None and OmegaConf.select(found.config, MARK) is True
 
 
-def with_all(parsed: Sequence[Override], loader: ConfigLoaderImpl) -> list[Override]:
+def settle(
+    command: str, parsed: list[Override], loader: ConfigLoaderImpl, problems: list[str]
+) -> tuple[list[Override], bool]:
+    """`parsed` with figure=all written out, and whether it is to be drawn without a run."""
+    if command != "visualize":
+        return parsed, False
+    written = _with_all(parsed, loader)
+    return written, _is_asked(written, loader, problems)
+
+
+def _with_all(parsed: Sequence[Override], loader: ConfigLoaderImpl) -> list[Override]:
     """`parsed` with figure=all written out: every figure, or without a run those that need none."""
     untrained = any(o.key_or_group == "checkpoint" and o.value() is None for o in parsed)
     names = figures(loader) if untrained else loader.get_group_options("figure")
@@ -44,7 +54,7 @@ def with_all(parsed: Sequence[Override], loader: ConfigLoaderImpl) -> list[Overr
     return [every if all_ else o for all_, o in zip(asked, parsed, strict=True)]
 
 
-def is_asked(parsed: Sequence[Override], loader: ConfigLoaderImpl, problems: list[str]) -> bool:
+def _is_asked(parsed: Sequence[Override], loader: ConfigLoaderImpl, problems: list[str]) -> bool:
     """Whether what is asked for is to be drawn without a run: it can be, and none is named.
 
     checkpoint=null with a figure that needs a run is a problem.

@@ -95,7 +95,8 @@ def output_folder(
     """A new, empty folder for what a command writes about the checkpoint at `path`.
 
     `output` where given, else the sweep's `job` folder, else RUN/kind/<time>_<what>; for a
-    checkpoint file on its own, or none at all, the same under run.root. Raises UserError if `output` is not empty.
+    checkpoint file on its own, or none at all, the same under run.root. Raises UserError if
+    `output` is not empty.
     """
     if output is not None:
         folder = Path(output)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TILE, GAP, NAME, APART, TALL, CAPTION = 0.68, 0.06, 1.25, 0.45, 1.7, 0.45
+TILE, GAP, NAME, APART, TALL, CAPTION = 0.72, 0.06, 1.25, 0.45, 1.7, 0.45
+LEFT, SMALL = 0.6, 8.0
 LETTERS = 16
 """Letters of a class's name that are shown."""
 NAMED = 40
@@ -74,17 +75,15 @@ def _draw(subject: Subject, data: Dataset, found: dict[int, Tensor], pictures: i
     blocks = 1 if len(found) <= ONE_COLUMN else 2
     rows = -(-len(found) // blocks)
     block = NAME + pictures * (TILE + GAP) - GAP
-    wide = max(blocks * (block + APART) - APART, 7.0)
+    wide = max(blocks * (block + APART) - APART, 6.0)
     feet = _feet(data.classes, wide)
     top = HEADER + 0.3 + TALL + feet + CAPTION
     size = (2 * MARGIN + wide, top + rows * (TILE + GAP) + 0.15)
-    figure = new_figure(*size, "Data set", f"{subject.title} · {_facts(subject, data)}")
-    _bars(panel(figure, MARGIN + 0.6, HEADER + 0.3, wide - 0.6, TALL), data)
-    of = (
-        f"{len(found)} of {len(subject.classes)} classes"
-        if len(found) < len(subject.classes)
-        else "every class"
-    )
+    figure = new_figure(*size, "Data set", f"{data.name} · {_facts(subject, data)}")
+    bars = wide - LEFT
+    _bars(panel(figure, MARGIN + LEFT, HEADER + 0.3, bars, TALL), data, bars)
+    cut = len(found) < len(subject.classes)
+    of = f"{len(found)} of {len(subject.classes)} classes" if cut else "every class"
     axes = panel(figure, MARGIN, top - CAPTION, wide, CAPTION)
     axes.axis("off")
     axes.text(0, 0.45, f"Pictures of {of}: {subject.part}", fontweight="bold", fontsize=11)
@@ -103,19 +102,46 @@ def _facts(subject: Subject, data: Dataset) -> str:
 
 
 def _feet(classes: tuple[str, ...], wide: float) -> float:
-    """Inches that the names below the bars take: level, turned, or not there."""
-    longest = max(text_width(shortened(name, LETTERS), 8.5) for name in classes)
+    """Inches below the bars: for the names, level or turned or not there, and a line of text."""
     if len(classes) > NAMED:
-        return 0.3
-    return 0.3 if longest < (wide - 0.6) / len(classes) else longest + 0.15
+        return 0.35
+    return 0.6 if _are_level(classes, wide - LEFT) else 0.5 + _longest(classes)
 
 
-def _bars(axes: "Axes", data: Dataset) -> None:
-    """Bars of all classes in their order, the splits one on the other."""
+def _are_level(classes: tuple[str, ...], wide: float) -> bool:
+    return _longest(classes) < wide / len(classes)
+
+
+def _longest(classes: tuple[str, ...]) -> float:
+    return max(text_width(shortened(name, LETTERS), SMALL) for name in classes)
+
+
+def _balance(data: Dataset) -> str:
+    """The rarest and the commonest class of training, in words."""
+    found = data.train.labels.cpu().bincount(minlength=len(data.classes))
+    low, high = int(found.min()), int(found.max())
+    if low == high:
+        return f"{low:,} training pictures of every class"
+    rare, common = (
+        shortened(data.classes[int(i)], LETTERS) for i in (found.argmin(), found.argmax())
+    )
+    return f"training pictures of a class: from {low:,} ({rare}) to {high:,} ({common})"
+
+
+def _bars(axes: "Axes", data: Dataset, wide: float) -> None:
+    """Bars of all classes in their order on `wide` inches, the splits one on the other."""
     made, below = counts(data), [0] * len(data.classes)
     places = range(len(data.classes))
     for (name, values), colour in zip(made.items(), (BLUE, ORANGE, GREEN), strict=False):
-        axes.bar(places, values, 0.8, bottom=below, color=colour, label=name, lw=0)
+        axes.bar(
+            places,
+            values,
+            0.8 if len(places) <= NAMED else 1.0,
+            bottom=below,
+            color=colour,
+            label=name,
+            lw=0,
+        )
         below = [low + value for low, value in zip(below, values, strict=True)]
     axes.set_xlim(-0.6, len(places) - 0.4)
     axes.set_title("Pictures a class", pad=8)
@@ -125,18 +151,13 @@ def _bars(axes: "Axes", data: Dataset) -> None:
     axes.grid(axis="y")
     axes.tick_params(color=FAINT)
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    if len(places) > NAMED:
-        axes.set_xlabel(f"the {len(places)} classes in their order, from 0", fontsize=8.5)
-        return
-    words = [shortened(name, LETTERS) for name in data.classes]
-    level = _feet(data.classes, _width(axes) + 0.6) <= 0.3
-    axes.set_xticks(list(places), words, rotation=0 if level else 90, fontsize=8.5)
-
-
-def _width(axes: "Axes") -> float:
-    assert axes.figure is not None
-    across: float = axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
-    return axes.get_position().width * across
+    many = len(places) > NAMED
+    order = f"the {len(places)} classes in their order, from 0 · " if many else ""
+    axes.set_xlabel(order + _balance(data), fontsize=8.5, color=QUIET, loc="left")
+    if not many:
+        words = [shortened(name, LETTERS) for name in data.classes]
+        turned = 0 if _are_level(data.classes, wide) else 90
+        axes.set_xticks(list(places), words, rotation=turned, fontsize=SMALL)
 
 
 def _row(

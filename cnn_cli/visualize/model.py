@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 
     from cnn_cli.models.summary import Summary
 
-WIDE, TALL, LABEL, ROW, HEAD = 11.2, 2.0, 0.5, 0.3, 0.5
-LEAST, MOST, THICK = 0.14, 0.9, 0.8
-"""Inches: the smallest box, the widest one, and the share of TALL that the picture takes."""
-NUMBER, NAME, LAYERS, OUTPUT, SEES, COST, SHARE = 0.0, 0.3, 2.05, 6.15, 6.9, 7.75, 9.5
+WIDE, TALL, ABOVE, LABEL, ROW, HEAD = 11.2, 1.6, 0.25, 0.45, 0.3, 0.5
+LEAST, MOST, THICK = 0.14, 1.1, 0.7
+"""Inches: the smallest box and the widest one; the share of its place that one takes at most."""
+ROOMY = 1.1
+"""Inches between boxes from which there is room for words below them."""
+NUMBER, NAME, LAYERS, OUTPUT, SEES, COST, SHARE = 0.0, 0.3, 2.05, 6.35, 7.1, 8.2, 10.0
 """Where the columns of the table begin, or end where they hold numbers, in inches."""
 BAR = 0.75
 
@@ -62,7 +64,7 @@ def short_number(value: float) -> str:
 def _draw(
     subject: Subject, network: nn.Module, summary: "Summary", stages: Sequence[Stage]
 ) -> "Figure":
-    table = HEADER + TALL + LABEL + 0.35
+    table = HEADER + ABOVE + TALL + LABEL + 0.1
     notes = len(summary.warnings) * ROW
     figure = new_figure(
         WIDE + 2 * MARGIN,
@@ -70,7 +72,7 @@ def _draw(
         "Model",
         f"{subject.title} · {_totals(network, summary)}",
     )
-    _boxes(panel(figure, MARGIN, HEADER, WIDE, TALL + LABEL), subject, stages)
+    _boxes(panel(figure, MARGIN, HEADER, WIDE, ABOVE + TALL + LABEL), subject, stages)
     axes = panel(figure, MARGIN, table, WIDE, HEAD + ROW * len(stages) + notes)
     _table(axes, stages, summary)
     for number, warning in enumerate(summary.warnings):
@@ -107,11 +109,11 @@ def _boxes(axes: "Axes", subject: Subject, stages: Sequence[Stage]) -> None:
     shapes = [(form.channels, form.size, form.size), *(stage.shape for stage in stages)]
     widest = max(shape[0] for shape in shapes)
     largest = max(_side(shape) for shape in shapes)
-    step, middle = WIDE / len(shapes), TALL / 2
+    step, middle = WIDE / len(shapes), ABOVE + TALL / 2
     thick = min(MOST, step * THICK)
     edges: list[tuple[float, float]] = []
     for number, shape in enumerate(shapes):
-        high = max(LEAST, TALL * THICK * sqrt(_side(shape) / largest))
+        high = max(LEAST, TALL * sqrt(_side(shape) / largest))
         wide = max(LEAST / 2, thick * sqrt(shape[0] / widest))
         centre = step * (number + 0.5)
         edges.append((centre - wide / 2, centre + wide / 2))
@@ -123,7 +125,13 @@ def _boxes(axes: "Axes", subject: Subject, stages: Sequence[Stage]) -> None:
         top = "picture" if number == 0 else f"{number}"
         axes.text(centre, middle - high / 2 - 0.05, top, ha="center", va="bottom", fontsize=8.5)
         axes.text(
-            centre, TALL + 0.02, _sizes(shape), ha="center", va="top", fontsize=8, color=QUIET
+            centre,
+            ABOVE + TALL + 0.06,
+            _sizes(shape, step),
+            ha="center",
+            va="top",
+            fontsize=8,
+            color=QUIET,
         )
 
 
@@ -137,14 +145,15 @@ def _side(shape: tuple[int, ...]) -> int:
     return max(shape[1:], default=1) if len(shape) > 2 else 1
 
 
-def _sizes(shape: tuple[int, ...]) -> str:
-    """Channels over height x width: `64` over `32 × 32`."""
-    return "\n".join([f"{shape[0]:,}", " × ".join(map(str, shape[1:]))]).strip()
+def _sizes(shape: tuple[int, ...], step: float) -> str:
+    """Channels over height x width, on `step` inches: `64 channels` over `32 × 32`."""
+    word = " channels" if len(shape) > 2 and step >= ROOMY else ""
+    return f"{shape[0]:,}{word}\n{' × '.join(map(str, shape[1:]))}".strip()
 
 
 def _table(axes: "Axes", stages: Sequence[Stage], summary: "Summary") -> None:
     _in_inches(axes)
-    looks = {"fontsize": 8.5, "color": QUIET, "va": "bottom"}
+    looks: dict[str, Any] = {"fontsize": 8.5, "color": QUIET, "va": "bottom"}
     for left, head in ((NAME, "stage"), (LAYERS, "layers")):
         axes.text(left, HEAD - 0.1, head, **looks)
     heads = ((OUTPUT, "output"), (SEES, "sees\npixels"), (COST, "parameters"), (SHARE, "FLOPs"))
@@ -159,7 +168,7 @@ def _table(axes: "Axes", stages: Sequence[Stage], summary: "Summary") -> None:
 
 
 def _row(axes: "Axes", low: float, number: int, stage: Stage, name: str) -> None:
-    write = {"fontsize": 8.5, "va": "center", "color": INK}
+    write: dict[str, Any] = {"fontsize": 8.5, "va": "center", "color": INK}
     axes.text(NUMBER, low, f"{number}", fontweight="bold", **write)
     axes.text(NAME, low, _fitting(name, LAYERS - NAME - 0.15), **write)
     axes.text(LAYERS, low, _fitting(stage.layers, OUTPUT - LAYERS - 0.8), **write)
@@ -182,5 +191,9 @@ def _fitting(text: str, width: float) -> str:
 def _bar(axes: "Axes", left: float, low: float, share: float, colour: str) -> None:
     axes.barh(low, share * BAR, 0.13, left=left + 0.1, color=colour, alpha=0.85)
     axes.text(
-        left + 0.15 + share * BAR, low, f"{share:.0%}", fontsize=7.5, va="center", color=QUIET
+        left + 0.15 + share * BAR, low, _percent(share), fontsize=7.5, va="center", color=QUIET
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 or not share else "<1%"

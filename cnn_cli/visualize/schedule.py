@@ -73,7 +73,7 @@ def _draw(subject: Subject, course: Course, log_rate: bool) -> "Figure":
         f"{subject.title} · {type(course.optimizer).__name__}, {type(course.schedule).__name__} ·"
         f" {epochs:,.4g} epochs x {course.steps_per_epoch:,} steps = {course.total:,} steps"
     )
-    left, top = MARGIN + 0.75, HEADER + 0.2 + LINE * (len(shown) + (len(shown) < len(rates)))
+    left, top = MARGIN + 0.75, HEADER - 0.05 + LINE * (len(shown) + (len(shown) < len(rates)))
     figure = new_figure(left + WIDE + 0.3, top + TALL + 0.65, "Learning rate", subtitle)
     axes = panel(figure, left, top, WIDE, TALL)
     steps = steps_drawn(course.total)
@@ -101,6 +101,7 @@ def _finish(axes: "Axes", course: Course, epochs: float, log_rate: bool, hidden:
         borderaxespad=0.2, labelspacing=0.35,
     )  # fmt: skip
     axes.set_xlim(0, epochs)
+    axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("epoch")
     axes.grid(axis="y")
     axes.tick_params(color=FAINT)
