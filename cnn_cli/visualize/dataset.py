@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TILE, GAP, NAME, APART, TALL, CAPTION = 0.72, 0.06, 1.25, 0.45, 1.7, 0.45
+TILE, GAP, NAME, APART, TALL, CAPTION = 0.72, 0.06, 1.4, 0.45, 1.7, 0.45
 LEFT, SMALL = 0.6, 8.0
 LETTERS = 16
 """Letters of a class's name that are shown."""
@@ -105,7 +105,7 @@ def _feet(classes: tuple[str, ...], wide: float) -> float:
     """Inches below the bars: for the names, level or turned or not there, and a line of text."""
     if len(classes) > NAMED:
         return 0.35
-    return 0.6 if _are_level(classes, wide - LEFT) else 0.5 + _longest(classes)
+    return 0.5 if _are_level(classes, wide - LEFT) else 0.4 + _longest(classes)
 
 
 def _are_level(classes: tuple[str, ...], wide: float) -> bool:

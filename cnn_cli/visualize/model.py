@@ -38,7 +38,8 @@ ROOMY = 1.1
 """Inches between boxes from which there is room for words below them."""
 NUMBER, NAME, LAYERS, OUTPUT, SEES, COST, SHARE = 0.0, 0.3, 2.05, 6.35, 7.1, 8.2, 10.0
 """Where the columns of the table begin, or end where they hold numbers, in inches."""
-BAR = 0.75
+BAR, DENSE = 0.75, 0.9
+"""Inches of a share of one; the width of a usual letter, of what `text_width` allows for one."""
 
 
 def model(subject: Subject, *, stages: Count) -> "dict[str, Figure]":
@@ -122,6 +123,7 @@ def _boxes(axes: "Axes", subject: Subject, stages: Sequence[Stage]) -> None:
         axes.add_patch(Rectangle(corner, wide, high, color=colour, alpha=0.75, lw=0))
         if number:
             _arrow(axes, edges[-2][1], edges[-1][0], middle)
+        sizes = f"{shape[0]:,} classes" if number == len(stages) else _sizes(shape, step)
         top = "picture" if number == 0 else f"{number}"
         axes.text(centre, middle - high / 2 - 0.05, top, ha="center", va="bottom", fontsize=8.5)
         axes.text(
@@ -184,8 +186,9 @@ def _row(axes: "Axes", low: float, number: int, stage: Stage, name: str) -> None
 
 
 def _fitting(text: str, width: float) -> str:
-    letters = int(len(text) * width / max(text_width(text, 8.5), 1e-9))
-    return shortened(text, max(letters, 8))
+    """`text`, or as much of its beginning as `width` inches hold."""
+    letters = int(width / (DENSE * text_width("x", 8.5)))
+    return text if len(text) <= letters else f"{text[: letters - 1].rstrip(', ')}…"
 
 
 def _bar(axes: "Axes", left: float, low: float, share: float, colour: str) -> None:

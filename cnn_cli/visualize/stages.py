@@ -39,8 +39,8 @@ class Stage:
 
     @property
     def layers(self) -> str:
-        """The kinds of its layers, repeats counted: `MaxPool2d, 2 x (Conv2d, ReLU)`."""
-        return ", ".join(counted([row.kind for row in self.rows]))
+        """The kinds of its layers, repeats counted: `MaxPool, 2 × (Conv, ReLU)`."""
+        return ", ".join(counted([row.kind.removesuffix("2d") for row in self.rows]))
 
 
 def stages_of(
@@ -61,11 +61,12 @@ def stages_of(
 
 
 def names(stages: Sequence[Stage]) -> list[str]:
-    """A name for each stage: the part that only it lies in, else its first and last row."""
-    found = [_part(stage) for stage in stages]
+    """A name for each stage: the part that only it lies in, else its first and last layer."""
+    paths = [[_short(row).split(".") for row in _weighty(stage)] for stage in stages]
+    parts = [".".join(_shared(path)) for path in paths]
     return [
-        part if part and found.count(part) == 1 else _range(stage)
-        for part, stage in zip(found, stages, strict=True)
+        part if part and parts.count(part) == 1 else _range(path)
+        for part, path in zip(parts, paths, strict=True)
     ]
 
 
@@ -125,13 +126,21 @@ def _short(row: Row) -> str:
     return row.name.removeprefix("net.")
 
 
-def _part(stage: Stage) -> str:
-    first, *others = (_short(row).split(".") for row in stage.rows)
-    while not all(other[: len(first)] == first for other in others):
-        first = first[:-1]
-    return ".".join(first)
+def _weighty(stage: Stage) -> list[Row]:
+    """The rows that learn or compute, without the pooling before them; all where none does."""
+    return [row for row in stage.rows if row.parameters or row.flops] or list(stage.rows)
 
 
-def _range(stage: Stage) -> str:
-    first, last = _short(stage.rows[0]), _short(stage.rows[-1])
-    return first if first == last else f"{first} … {last}"
+def _shared(paths: Sequence[Sequence[str]]) -> list[str]:
+    """What all paths begin with."""
+    return [names[0] for names in takewhile(lambda n: len({*n}) == 1, zip(*paths, strict=False))]
+
+
+def _range(paths: Sequence[Sequence[str]]) -> str:
+    """`conv1 – bn1`, `features.0–3`."""
+    first, last = paths[0], paths[-1]
+    if first == last:
+        return ".".join(first)
+    if first[:-1] and first[:-1] == last[:-1]:
+        return f"{'.'.join(first)}–{last[-1]}"
+    return f"{'.'.join(first)} – {'.'.join(last)}"
