@@ -10,7 +10,7 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override
 from omegaconf import OmegaConf
 
 from cnn_cli.paths import config_dir
@@ -71,11 +71,10 @@ def _is_asked(parsed: Sequence[Override], loader: ConfigLoaderImpl, problems: li
 def _needing_a_run(parsed: Sequence[Override], loader: ConfigLoaderImpl) -> str:
     """`figure=NAME` of the first figure asked for that cannot do without one; empty if all can."""
     given = [override for override in parsed if override.key_or_group == "figure"]
-    if given and given[-1].is_sweep_override():
-        return str(given[-1].input_line)
     value = given[-1].value() if given else _default_figures()
+    swept = value.list if isinstance(value, ChoiceSweep) else [value]
+    names = [str(name) for part in swept for name in (part if isinstance(part, list) else [part])]
     there = loader.get_group_options("figure")  # what is not there is told when it is composed
-    names = [str(name) for name in (value if isinstance(value, list) else [value])]
     needing = [name for name in names if name in there and not _is_marked(name, loader)]
     return f"figure={needing[0]}" if needing else ""
 

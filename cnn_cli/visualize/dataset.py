@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TILE, GAP, NAME, APART, TALL, CAPTION = 0.72, 0.06, 1.4, 0.45, 1.7, 0.45
+COLOURS = {"train": BLUE, "val": ORANGE, "test": GREEN}
 LEFT, SMALL = 0.6, 8.0
 LETTERS = 16
 """Letters of a class's name that are shown."""
@@ -104,8 +105,8 @@ def _facts(subject: Subject, data: Dataset) -> str:
 def _feet(classes: tuple[str, ...], wide: float) -> float:
     """Inches below the bars: for the names, level or turned or not there, and a line of text."""
     if len(classes) > NAMED:
-        return 0.35
-    return 0.5 if _are_level(classes, wide - LEFT) else 0.4 + _longest(classes)
+        return 0.5
+    return 0.55 if _are_level(classes, wide - LEFT) else 0.4 + _longest(classes)
 
 
 def _are_level(classes: tuple[str, ...], wide: float) -> bool:
@@ -132,13 +133,13 @@ def _bars(axes: "Axes", data: Dataset, wide: float) -> None:
     """Bars of all classes in their order on `wide` inches, the splits one on the other."""
     made, below = counts(data), [0] * len(data.classes)
     places = range(len(data.classes))
-    for (name, values), colour in zip(made.items(), (BLUE, ORANGE, GREEN), strict=False):
+    for name, values in made.items():
         axes.bar(
             places,
             values,
             0.8 if len(places) <= NAMED else 1.0,
             bottom=below,
-            color=colour,
+            color=COLOURS[name],
             label=name,
             lw=0,
         )
@@ -153,7 +154,7 @@ def _bars(axes: "Axes", data: Dataset, wide: float) -> None:
     axes.yaxis.set_major_formatter("{x:,.0f}")
     many = len(places) > NAMED
     order = f"the {len(places)} classes in their order, from 0 · " if many else ""
-    axes.set_xlabel(order + _balance(data), fontsize=8.5, color=QUIET, loc="left")
+    axes.set_xlabel(order + _balance(data), fontsize=8.5, color=QUIET, loc="left", labelpad=6)
     if not many:
         words = [shortened(name, LETTERS) for name in data.classes]
         turned = 0 if _are_level(data.classes, wide) else 90

@@ -19,7 +19,6 @@ from cnn_cli.visualize.style import (
     QUIET,
     new_figure,
     panel,
-    shortened,
     style,
     text_width,
 )
@@ -129,7 +128,7 @@ def _boxes(axes: "Axes", subject: Subject, stages: Sequence[Stage]) -> None:
         axes.text(
             centre,
             ABOVE + TALL + 0.06,
-            _sizes(shape, step),
+            sizes,
             ha="center",
             va="top",
             fontsize=8,
