@@ -70,6 +70,7 @@ def subject(channels: int, size: int) -> Subject:
             stem="auto",
             zero_init=False,
         )
+    model = Classifier(normalize, net).eval()
     chances = np.random.default_rng(0).dirichlet(np.ones(len(CLASSES)), len(split))
     predictions = Predictions(split.labels.numpy(), chances, tuple(split.names), CLASSES)
     values = {"loss": 1.0, "accuracy": 0.5}
@@ -83,14 +84,14 @@ def subject(channels: int, size: int) -> Subject:
         device=torch.device("cpu"),
         seed=0,
         title="2026-05-01_12-30-00_a-rather-long-name-for-a-run_abcd",
-        model=Classifier(normalize, copy.deepcopy(net)).eval(),
+        model=model,
         split=split,  # type: ignore[arg-type]
         augmentation=Augmentation({"crop": PaddedCrop(1, "zero")}, 0),
         predictions=cache(lambda: predictions),
         metrics=(line, {**line, "epoch": 2}),
         dataset=Dataset("letters", CLASSES, split, split, split, ""),  # type: ignore[arg-type]
-        network=Classifier(normalize, net).to("meta"),
-        course=Course(Constant(0.1, 0.0), torch.optim.SGD(net.parameters(), 0.1), 1.0, 5, 20),
+        network=copy.deepcopy(model).to("meta"),
+        course=Course(Constant(0.1, 0.0), torch.optim.SGD(model.parameters(), 0.1), 1.0, 5, 20),
     )
 
 
