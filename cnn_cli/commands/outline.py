@@ -1,10 +1,10 @@
 """What is known of a training before its first step, from the choices that it is told."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.optim import Optimizer
 
 from cnn_cli import build, pretrained
 from cnn_cli.commands import wiring
@@ -14,27 +14,37 @@ from cnn_cli.models.classifier import Classifier
 from cnn_cli.visualize.subject import Course
 
 
-def network(
-    choices: Mapping[str, Any], form: Preprocessing, num_classes: int, trust: tuple[str, ...]
-) -> Classifier:
-    """The model of `choices` on the meta device, frozen as told: layers and sizes, no values."""
-    with torch.device("meta"):
-        made = build.model(choices["model"], form, num_classes, 0, trust)
-    pretrained.prepare(made, choices["model"], None, None)
-    return made
+@dataclass(frozen=True)
+class Outline:
+    """A training's choices with the form and number of its data; what they give is made on demand.
 
+    It costs seconds (an optimizer's imports), and few figures ask for it.
+    """
 
-def course(
-    choices: Mapping[str, Any], model: Classifier, pictures: int, trust: tuple[str, ...]
-) -> Course:
-    """How the rates go in a training of `choices` on so many training pictures."""
-    trainer = choices["trainer"]
-    plan = Plan(pictures, trainer["batch_size"], trainer["epochs"], choices["seed"])
-    optimizer: Optimizer = build.optimizer(choices["optimizer"], model, trust)
-    return Course(
-        schedule=build.schedule(choices["schedule"], trust),
-        optimizer=optimizer,
-        scale=wiring.scale(trainer.get("lr_batch"), plan),
-        steps_per_epoch=plan.steps_per_epoch,
-        total=plan.total,
-    )
+    choices: Mapping[str, Any]
+    """a training's config: dataset, model, optimizer, ... as plain values"""
+    form: Preprocessing
+    num_classes: int
+    pictures: int
+    """those of the training split"""
+    trust: tuple[str, ...]
+
+    def network(self) -> Classifier:
+        """The model on the meta device, frozen as told: layers and sizes, no values."""
+        node = self.choices["model"]
+        with torch.device("meta"):
+            made = build.model(node, self.form, self.num_classes, 0, self.trust)
+        pretrained.prepare(made, node, None, None)
+        return made
+
+    def course(self) -> Course:
+        """How the learning rates go."""
+        trainer = self.choices["trainer"]
+        plan = Plan(self.pictures, trainer["batch_size"], trainer["epochs"], self.choices["seed"])
+        return Course(
+            schedule=build.schedule(self.choices["schedule"], self.trust),
+            optimizer=build.optimizer(self.choices["optimizer"], self.network(), self.trust),
+            scale=wiring.scale(trainer.get("lr_batch"), plan),
+            steps_per_epoch=plan.steps_per_epoch,
+            total=plan.total,
+        )

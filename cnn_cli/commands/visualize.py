@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnn_cli import build
-from cnn_cli.commands import first_weights, outline, wiring
+from cnn_cli.commands import first_weights, wiring
+from cnn_cli.commands.outline import Outline
 from cnn_cli.commands.reporting import list_files, split_of
 from cnn_cli.commands.trained import Trained, evaluation_node, find, load, output_folder
 from cnn_cli.config import PreviewConfig, VisualizeConfig
@@ -48,10 +49,7 @@ def _draw(
     subject: Subject,
     display: Display,
 ) -> dict[str, "Figure"]:
-    """File stem -> figure. One of the default figures, or of all, is left out where it lacks its
-
-    input.
-    """
+    """File stem -> figure. Of the default ones, and of all, those that lack input are left out."""
     chosen = any(re.match(r"figure=(?!\[?all\]?$)", line) for line in overrides)
     pictures: dict[str, Figure] = {}
     for draw in build.figures(config.figure, config.trust).values():
@@ -87,14 +85,14 @@ def _subject(
         with counting(display.console, f"{config.split} split", len(split)) as advance:
             return predict(trained.model, split, trained.classes, device, batch_size, advance)
 
-    network = outline.network(
-        trained.config, trained.preprocessing, len(trained.classes), config.trust
+    outline = Outline(
+        trained.config,
+        trained.preprocessing,
+        len(trained.classes),
+        len(dataset.train),
+        config.trust,
     )
     same = dataset.fingerprint == trained.fingerprint  # else its length is not the training's
-    course = (
-        outline.course(trained.config, network, len(dataset.train), config.trust) if same else None
-    )
-
     return Subject(
         model=trained.model,
         classes=trained.classes,
@@ -108,8 +106,8 @@ def _subject(
         seed=config.seed,
         title=trained.title,
         part=f"{dataset.name} {config.split}",
-        network=network,
-        course=course,
+        network=outline.network,
+        course=outline.course if same else None,
     )
 
 
@@ -120,7 +118,7 @@ def _before_training(
     training, _, notes = first_weights.settle(config.training, overrides)
     form, dataset = wiring.data(training, device, None)
     choices = dataclasses.asdict(training)
-    network = outline.network(choices, form, len(dataset.classes), config.trust)
+    outline = Outline(choices, form, len(dataset.classes), len(dataset.train), config.trust)
     for note in (*notes, *dataset.notes):
         display.say(f"note: {note}", markup=False)
     display.say(
@@ -135,8 +133,12 @@ def _before_training(
         augmentation=build.augmentation(config.augmentation, config.seed, config.trust),
         device=device.place,
         seed=config.seed,
-        title=f"{type(network.net).__name__} on {dataset.name}",
+        title=f"{config.model.get('name') or _last(config.model['_target_'])} on {dataset.name}",
         part=f"{dataset.name} {config.split}",
-        network=network,
-        course=outline.course(choices, network, len(dataset.train), config.trust),
+        network=outline.network,
+        course=outline.course,
     )
+
+
+def _last(target: str) -> str:
+    return target.rpartition(".")[2]

@@ -46,7 +46,7 @@ def model(subject: Subject, *, stages: Count) -> "dict[str, Figure]":
 
     `stages` is the most that are drawn. Raises UserError without a network.
     """
-    network = needed(subject.network, "model", "a network")
+    network = needed(subject.network, "model", "a network")()
     form = subject.preprocessing
     summary, found = stages_of(network, form.channels, form.size, stages)
     with style():

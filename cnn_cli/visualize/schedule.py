@@ -33,7 +33,7 @@ def schedule(subject: Subject, *, log_rate: bool) -> "dict[str, Figure]":
 
     Raises UserError where it is not known how long the training is.
     """
-    course = needed(subject.course, "schedule", "the optimizer, and the data set of the training")
+    course = needed(subject.course, "schedule", "the optimizer and the data set of the training")()
     with style():
         return {"schedule": _draw(subject, course, log_rate)}
 

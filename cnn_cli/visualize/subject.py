@@ -55,9 +55,9 @@ class Subject:
     """the model's predictions for `split`, in its order; computed at the first call"""
     metrics: tuple[Mapping[str, Any], ...] = ()
     """the lines of metrics.jsonl"""
-    network: nn.Module | None = None
+    network: Callable[[], nn.Module] | None = None
     """the layers with their sizes, and no values: on the meta device, trained or not"""
-    course: Course | None = None
+    course: Callable[[], Course] | None = None
 
     @property
     def origin(self) -> str:

@@ -90,8 +90,10 @@ def subject(channels: int, size: int) -> Subject:
         predictions=cache(lambda: predictions),
         metrics=(line, {**line, "epoch": 2}),
         dataset=Dataset("letters", CLASSES, split, split, split, ""),  # type: ignore[arg-type]
-        network=copy.deepcopy(model).to("meta"),
-        course=Course(Constant(0.1, 0.0), torch.optim.SGD(model.parameters(), 0.1), 1.0, 5, 20),
+        network=lambda: copy.deepcopy(model).to("meta"),
+        course=lambda: Course(
+            Constant(0.1, 0.0), torch.optim.SGD(model.parameters(), 0.1), 1.0, 5, 20
+        ),
     )
 
 

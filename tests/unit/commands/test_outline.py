@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from hydra.types import RunMode
 
-from cnn_cli.commands import outline, wiring
+from cnn_cli.commands import wiring
+from cnn_cli.commands.outline import Outline
 from cnn_cli.compose import Composer, make_loader
 from cnn_cli.config import TrainConfig, parse
 from cnn_cli.device import choose
@@ -26,13 +27,13 @@ def test_rates_steps_and_layers_are_those_of_training(
     device = choose(config.device)
     form, dataset = wiring.data(config, device, None)
     model = wiring.model(config, form, dataset)
-    choices = dataclasses.asdict(config)
-    network = outline.network(choices, form, 10, ())
+    outline = Outline(dataclasses.asdict(config), form, 10, len(dataset.train), ())
+    network = outline.network()
     for layer, values in zip(network.parameters(), model.parameters(), strict=True):
         assert layer.is_meta
         assert layer.shape == values.shape
     assert all(p.requires_grad for p in network.parameters()) == (frozen == "null")
-    course = outline.course(choices, network, len(dataset.train), ())
+    course = outline.course()
     for layer, values in zip(network.parameters(), model.parameters(), strict=True):
         values.requires_grad_(layer.requires_grad)
     task, state = wiring.task(config, device, form, dataset, Run(tmp_path), model)

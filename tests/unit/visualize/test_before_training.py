@@ -37,7 +37,7 @@ def optimizer() -> torch.optim.Optimizer:
 def test_the_rate_of_every_step_is_that_of_training(make_subject: Make, log_rate: bool) -> None:
     cycle = OneCycle(0.25, 0.1, 0.01)
     course = Course(cycle, optimizer(), scale=2.0, steps_per_epoch=10, total=40)
-    (figure,) = schedule(make_subject(course=course), log_rate=log_rate).values()
+    (figure,) = schedule(make_subject(course=lambda: course), log_rate=log_rate).values()
     (axes,) = figure.axes
     assert axes.get_yscale() == ("log" if log_rate else "linear")
     first, second = axes.lines[:2]
@@ -55,7 +55,7 @@ def test_without_warmup_nothing_is_marked_and_many_rates_are_cut(make_subject: M
     weights = [nn.Parameter(torch.zeros(2, 2)) for _ in range(9)]
     groups = [{"params": [w], "lr": 0.1 * 2**-n} for n, w in enumerate(weights)]
     course = Course(Constant(0.0, 1.0), torch.optim.SGD(groups), 1.0, 5, 5)
-    (figure,) = schedule(make_subject(course=course), log_rate=False).values()
+    (figure,) = schedule(make_subject(course=lambda: course), log_rate=False).values()
     drawn = [line.get_ydata()[0] for line in figure.axes[0].lines if len(line.get_ydata())]
     assert len(drawn) == 4
     assert (drawn[0], drawn[-1]) == (0.1, 0.1 * 2**-8)
@@ -135,7 +135,7 @@ def test_boxes_and_table_are_those_of_the_network(make_subject: Make) -> None:
         nn.Linear(16 * 36, 3),
     )  # fmt: skip
     network[0].requires_grad_(False)
-    (figure,) = model(make_subject(network=network), stages=9).values()
+    (figure,) = model(make_subject(network=lambda: network), stages=9).values()
     boxes, table = figure.axes
     picture, first, second, logits = boxes.patches[:4]
     assert first.get_height() == picture.get_height() > second.get_height() > logits.get_height()
@@ -159,5 +159,5 @@ def test_short_numbers(value: float, text: str) -> None:
 
 def test_a_network_that_shrinks_too_far_is_warned_of(make_subject: Make) -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 12), nn.Conv2d(4, 4, 3, padding=1), nn.Flatten())
-    (figure,) = model(make_subject(network=network), stages=9).values()
+    (figure,) = model(make_subject(network=lambda: network), stages=9).values()
     assert any("warning: 1 works on maps of 1x1" in text for text in texts(figure))
