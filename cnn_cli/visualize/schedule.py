@@ -12,6 +12,8 @@ from cnn_cli.visualize.style import (
     ORANGE,
     PURPLE,
     QUIET,
+    log_scale,
+    many,
     new_figure,
     panel,
     style,
@@ -26,6 +28,8 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 """One for each curve; of more rates, only the outer ones and some between are drawn."""
 WIDE, TALL, LINE = 8.0, 3.6, 0.24
 POINTS = 4000
+LOWEST = 1e-5
+"""Part of the highest rate at which a logarithmic scale ends: a cosine goes on down to nothing."""
 
 
 def schedule(subject: Subject, *, log_rate: bool) -> "dict[str, Figure]":
@@ -68,10 +72,11 @@ def _draw(subject: Subject, course: Course, log_rate: bool) -> "Figure":
     if len(shown) > len(COLOURS):
         last = len(COLOURS) - 1
         shown = [shown[round(place * (len(shown) - 1) / last)] for place in range(last + 1)]
-    epochs = course.total / course.steps_per_epoch
+    epochs = course.total // course.steps_per_epoch
     subtitle = (
         f"{subject.title} · {type(course.optimizer).__name__}, {type(course.schedule).__name__} ·"
-        f" {epochs:,.4g} epochs x {course.steps_per_epoch:,} steps = {course.total:,} steps"
+        f" {many(epochs, 'epoch')} of {many(course.steps_per_epoch, 'step')},"
+        f" {course.total:,} in all"
     )
     left, top = MARGIN + 0.75, HEADER - 0.05 + LINE * (len(shown) + (len(shown) < len(rates)))
     figure = new_figure(left + WIDE + 0.3, top + TALL + 0.65, "Learning rate", subtitle)
@@ -88,9 +93,11 @@ def _draw(subject: Subject, course: Course, log_rate: bool) -> "Figure":
     return figure
 
 
-def _finish(axes: "Axes", course: Course, epochs: float, log_rate: bool, hidden: int) -> None:
+def _finish(axes: "Axes", course: Course, epochs: int, log_rate: bool, hidden: int) -> None:
     if log_rate:
-        axes.set_yscale("log")
+        log_scale(axes)
+        lowest, highest = axes.dataLim.intervaly
+        axes.set_ylim(bottom=max(0.7 * lowest, LOWEST * highest))
     else:
         axes.set_ylim(bottom=0)
     _mark_warmup(axes, course, epochs)
@@ -107,7 +114,7 @@ def _finish(axes: "Axes", course: Course, epochs: float, log_rate: bool, hidden:
     axes.tick_params(color=FAINT)
 
 
-def _mark_warmup(axes: "Axes", course: Course, epochs: float) -> None:
+def _mark_warmup(axes: "Axes", course: Course, epochs: int) -> None:
     """The first share of the steps, where the schedule has one for going up."""
     share = getattr(course.schedule, "warmup", 0.0)
     if not share:

@@ -40,6 +40,7 @@ def test_the_rate_of_every_step_is_that_of_training(make_subject: Make, log_rate
     (figure,) = schedule(make_subject(course=lambda: course), log_rate=log_rate).values()
     (axes,) = figure.axes
     assert axes.get_yscale() == ("log" if log_rate else "linear")
+    assert {"0.1", "1"} <= {text.get_text() for text in axes.get_yticklabels()} or not log_rate
     first, second = axes.lines[:2]
     middles = (np.arange(40) + 0.5) / 40
     np.testing.assert_allclose(first.get_xdata(), 4 * middles)
