@@ -76,7 +76,7 @@ def _draw(subject: Subject, course: Course, log_rate: bool) -> "Figure":
     subtitle = (
         f"{subject.title} · {type(course.optimizer).__name__}, {type(course.schedule).__name__} ·"
         f" {many(epochs, 'epoch')} of {many(course.steps_per_epoch, 'step')},"
-        f" {course.total:,} in all"
+        f" {course.total:,} in all{_condition(course)}"
     )
     left, top = MARGIN + 0.75, HEADER - 0.05 + LINE * (len(shown) + (len(shown) < len(rates)))
     figure = new_figure(left + WIDE + 0.3, top + TALL + 0.65, "Learning rate", subtitle)
@@ -91,6 +91,11 @@ def _draw(subject: Subject, course: Course, log_rate: bool) -> "Figure":
         axes.plot(along, values, color=colour, marker=marker, label=f"{rates[rate]}: {ends}")
     _finish(axes, course, epochs, log_rate, len(rates) - len(shown))
     return figure
+
+
+def _condition(course: Course) -> str:
+    """Of a schedule that listens to the validation, only the plan is known."""
+    return ", if validation never stalls" if hasattr(course.schedule, "after") else ""
 
 
 def _finish(axes: "Axes", course: Course, epochs: int, log_rate: bool, hidden: int) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnn_cli.data.contract import Dataset
-from cnn_cli.optim.schedules import Constant, OneCycle
+from cnn_cli.optim.schedules import Constant, OneCycle, Plateau
 from cnn_cli.visualize.dataset import counts, dataset, spread
 from cnn_cli.visualize.model import model, short_number
 from cnn_cli.visualize.schedule import peaks, schedule, steps_drawn
@@ -63,6 +63,13 @@ def test_without_warmup_nothing_is_marked_and_many_rates_are_cut(make_subject: M
     words = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert words[-1] == "and 5 more rates between them"
     assert not [text for text in texts(figure) if "warm-up" in text]
+
+
+def test_what_validation_may_change_is_said(make_subject: Make) -> None:
+    for plan, said in ((Plateau(0.1, 0.0, 0.1, 3, 0.0, 0.0), True), (Constant(0.1, 0.0), False)):
+        course = Course(plan, optimizer(), 1.0, 5, 10)
+        (figure,) = schedule(make_subject(course=lambda c=course: c), log_rate=False).values()
+        assert any("if validation never stalls" in text for text in texts(figure)) == said
 
 
 def test_groups_of_one_rate_share_a_curve() -> None:
