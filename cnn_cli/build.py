@@ -29,6 +29,8 @@ from cnn_cli.sections import DatasetFacts, DeviceConfig
 from cnn_cli.targets import locate
 
 FACTS = tuple(DatasetFacts.__dataclass_fields__)
+MARK = "_untrained_"
+"""Key of a figure's node that is no argument: it says whether it can do without a trained model."""
 Trust = Sequence[str]
 
 
@@ -156,7 +158,8 @@ def _figure(key: str, node: Any, trust: Trust) -> Callable[..., Any]:
     promised = str(inspect.signature(target).return_annotation)
     is_figure = inspect.isfunction(target) and promised.endswith("Figure]")
     require_kind(key, target, trust, is_figure, "a function returning dict[str, Figure]")
-    options = bind(key, target, node, {"subject": None}).keywords
+    own = {name: value for name, value in node.items() if name != MARK}
+    options = bind(key, target, own, {"subject": None}).keywords
     return partial(target, **{k: v for k, v in options.items() if k != "subject"})
 
 

@@ -18,7 +18,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from cnn_cli import recorded
+from cnn_cli import preview, recorded
 from cnn_cli.arguments import Request, quote
 from cnn_cli.config import parse
 from cnn_cli.destinations import check_jobs, check_writable_places
@@ -93,7 +93,9 @@ def prepare(request: Request) -> Prepared:
     problems: list[str] = []
     loader = make_loader(request.config_dir)
     parsed = _parsed(request.overrides, loader, problems)
-    parsed = single_options(parsed, _own(request.command), loader, problems)
+    parsed, untrained = preview.settle(request.command, parsed, loader, problems)
+    primary = OmegaConf.create(preview.primary()) if untrained else _own(request.command)
+    parsed = single_options(parsed, primary, loader, problems)
     trust = _trust(parsed, problems)
     problems += refused_additions(parsed)
     if problems:  # a wrong trust is told once
@@ -103,7 +105,7 @@ def prepare(request: Request) -> Prepared:
             refused = check_searchpath(override.value(), trust)
             if refused:  # composing would already import the package
                 raise UserError(*problems, *refused)
-    composer, overrides = _on_record(request, loader, parsed, trust, problems)
+    composer, overrides = _on_record(request, loader, parsed, trust, problems, untrained)
     mode = RunMode.MULTIRUN if request.multirun else RunMode.RUN
     overrides, cfg = composer.settle(overrides, mode, problems)
     problems += check_hydra(cfg)
@@ -169,9 +171,13 @@ def _on_record(
     parsed: Sequence[Override],
     trust: Sequence[str],
     problems: list[str],
+    untrained: bool,
 ) -> tuple[Composer, list[str]]:
     """The composer with a run's recorded choices under it, and the overrides that may stay."""
     lines = [str(override.input_line) for override in parsed]
+    if untrained:
+        preview.offer()
+        return Composer(loader, preview.NAME), lines
     composer = Composer(loader, request.command)
     early = _own(request.command)
     key = "resume" if request.command == "train" else "checkpoint"
@@ -185,6 +191,9 @@ def _on_record(
     try:
         values = recorded.read(ref, root, "last" if key == "resume" else "best", trust)
     except UserError as error:  # without the record there is nothing to compose
+        if request.command == "visualize":
+            told = (preview.without_a_run(line, root, parsed, loader) for line in error.problems)
+            raise UserError(*problems, *told) from error
         raise UserError(*problems, *error.problems) from error
     if key == "checkpoint":
         recorded.offer(request.command, values)

@@ -85,6 +85,36 @@ class VisualizeConfig:
 
 
 @dataclass(frozen=True)
+class PreviewConfig:
+    """Everything `cnn-train visualize` is told where there is no run: what `train` would be."""
+
+    checkpoint: None
+    dataset: Node
+    model: Node
+    augmentation: Node
+    optimizer: Node
+    schedule: Node
+    device: DeviceConfig
+    loss: LossConfig
+    trainer: TrainerConfig
+    require: Mapping[str, float | None]
+    figure: Mapping[str, Node]
+    split: Literal["train", "val", "test"]
+    dpi: Annotated[int, Range(50, 600)]
+    seed: NonNegativeInt
+    run: RunsConfig
+    output: str | None
+    trust: tuple[str, ...]
+
+    @property
+    def training(self) -> TrainConfig:
+        """The training that would start from these choices."""
+        shared = TrainConfig.__dataclass_fields__.keys() & self.__dataclass_fields__.keys()
+        given = {name: getattr(self, name) for name in shared}
+        return TrainConfig(**{**given, "run": RunConfig(self.run.root, None, None), "resume": None})
+
+
+@dataclass(frozen=True)
 class PredictConfig:
     """Everything `cnn-train predict` is told."""
 
@@ -99,7 +129,7 @@ class PredictConfig:
     trust: tuple[str, ...]
 
 
-Config = TrainConfig | EvaluateConfig | VisualizeConfig | PredictConfig
+Config = TrainConfig | EvaluateConfig | VisualizeConfig | PreviewConfig | PredictConfig
 
 COMMANDS: Mapping[str, type[Config]] = {
     "train": TrainConfig,
@@ -121,8 +151,10 @@ def parse(command: str, cfg: "DictConfig") -> Config:
         conform("require", values["require"], RequireConfig, problems)
     if isinstance(values.get("dataset"), Mapping):
         _check_facts(values["dataset"], problems)
-    config: Config = conform("", values, COMMANDS[command], problems)
-    if not problems and isinstance(config, TrainConfig):
+    untrained = command == "visualize" and values.get("checkpoint") is None
+    kind = PreviewConfig if untrained else COMMANDS[command]
+    config: Config = conform("", values, kind, problems)
+    if not problems and isinstance(config, TrainConfig | PreviewConfig):
         _check_train(config, problems)
     # of a value that could not be resolved, the reason is enough
     reasons = [
@@ -142,14 +174,15 @@ def _check_facts(dataset: Mapping[str, Any], problems: list[str]) -> None:
         conform(f"dataset.{name}", dataset[name], hints[name], problems)
 
 
-def _check_train(config: TrainConfig, problems: list[str]) -> None:
+def _check_train(config: TrainConfig | PreviewConfig, problems: list[str]) -> None:
     trainer = config.trainer
     if trainer.accumulate > trainer.batch_size:
         problems.append(
             f"trainer.accumulate={trainer.accumulate}: must be at most"
             f" trainer.batch_size={trainer.batch_size}"
         )
-    if config.run.dir is not None and config.run.name is not None:
+    run = config.run
+    if isinstance(run, RunConfig) and run.dir is not None and run.name is not None:
         problems.append("run.name: has no meaning beside run.dir; give one of them")
 
 

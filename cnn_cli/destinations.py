@@ -37,6 +37,8 @@ def check_writable_places(
     try:
         if isinstance(output, str):
             check_output(Path(output))
+        if command == "visualize" and values.get("checkpoint") is None and isinstance(root, str):
+            check_writable(Path(root), "run.root")  # where no run is, no folder of one is there
         if command == "train" and record is None and isinstance(root, str):
             if isinstance(directory or name, str):
                 run_folder(Path(root), directory, name, "")

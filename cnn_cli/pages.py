@@ -35,6 +35,8 @@ EXAMPLES = {
         ("cnn-train visualize", "the usual figures"),
         ("cnn-train visualize 'figure=[gradcam,mistakes]'", "these two"),
         ("cnn-train visualize checkpoint=myrun dpi=300", "for print"),
+        ("cnn-train visualize figure=all", "every figure there is"),
+        ("cnn-train visualize figure=model model=resnet", "no run: as train would"),
     ),
     "predict": (
         ("cnn-train predict images=photo.jpg", "one picture"),

@@ -90,12 +90,13 @@ def find(ref: str, root: str, prefer: Literal["best", "last"] = "best") -> Path:
 
 
 def output_folder(
-    output: str | None, path: Path, root: str, kind: str, what: str, job: Path | None
+    output: str | None, path: Path | None, root: str, kind: str, what: str, job: Path | None
 ) -> Path:
     """A new, empty folder for what a command writes about the checkpoint at `path`.
 
     `output` where given, else the sweep's `job` folder, else RUN/kind/<time>_<what>; for a
-    checkpoint file on its own the same under run.root. Raises UserError if `output` is not empty.
+    checkpoint file on its own, or none at all, the same under run.root. Raises UserError if
+    `output` is not empty.
     """
     if output is not None:
         folder = Path(output)
@@ -107,6 +108,6 @@ def output_folder(
         return folder
     if job is not None:
         return new_folder(job.parent, job.name)
-    run = run_of(path)
+    run = run_of(path) if path else None
     parent = run.folder if run else Path(root)
     return new_folder(parent / kind, f"{stamp()}_{what}")

@@ -1,13 +1,17 @@
 """`cnn-train visualize`: figures of a checkpoint, its data and its run."""
 
+import dataclasses
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnn_cli import build
+from cnn_cli.commands import first_weights, wiring
+from cnn_cli.commands.outline import Outline
 from cnn_cli.commands.reporting import list_files, split_of
 from cnn_cli.commands.trained import Trained, evaluation_node, find, load, output_folder
-from cnn_cli.config import VisualizeConfig
+from cnn_cli.config import PreviewConfig, VisualizeConfig
 from cnn_cli.device import Device, choose
 from cnn_cli.engine.display import Display, counting
 from cnn_cli.engine.predict import Predictions, predict
@@ -19,13 +23,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def run(config: VisualizeConfig, overrides: list[str], folder: Path | None) -> int:
+def run(config: VisualizeConfig | PreviewConfig, overrides: list[str], folder: Path | None) -> int:
     """Draw every figure asked for into one folder."""
     display = Display()
     device = choose(config.device)
-    path = find(config.checkpoint, config.run.root)
-    trained = load(path, device, config.trust)
-    subject = _subject(config, overrides, trained, device, display)
+    path = None
+    if isinstance(config, PreviewConfig):
+        subject = _before_training(config, overrides, device, display)
+    else:
+        path = find(config.checkpoint, config.run.root)
+        subject = _subject(config, overrides, load(path, device, config.trust), device, display)
     # All are drawn before a folder is made, so that a wrong request leaves nothing behind.
     pictures = _draw(config, overrides, subject, display)
     what = "+".join(config.figure)[:60]
@@ -37,10 +44,13 @@ def run(config: VisualizeConfig, overrides: list[str], folder: Path | None) -> i
 
 
 def _draw(
-    config: VisualizeConfig, overrides: list[str], subject: Subject, display: Display
+    config: VisualizeConfig | PreviewConfig,
+    overrides: list[str],
+    subject: Subject,
+    display: Display,
 ) -> dict[str, "Figure"]:
-    """File stem -> figure. One of the default figures that lacks its input is left out."""
-    chosen = any(line.startswith("figure") for line in overrides)
+    """File stem -> figure. Of the default ones, and of all, those that lack input are left out."""
+    chosen = any(re.match(r"figure=(?!\[?all\]?$)", line) for line in overrides)
     pictures: dict[str, Figure] = {}
     for draw in build.figures(config.figure, config.trust).values():
         try:
@@ -75,6 +85,14 @@ def _subject(
         with counting(display.console, f"{config.split} split", len(split)) as advance:
             return predict(trained.model, split, trained.classes, device, batch_size, advance)
 
+    outline = Outline(
+        trained.config,
+        trained.preprocessing,
+        len(trained.classes),
+        len(dataset.train),
+        config.trust,
+    )
+    same = dataset.fingerprint == trained.fingerprint  # else its length is not the training's
     return Subject(
         model=trained.model,
         classes=trained.classes,
@@ -88,4 +106,39 @@ def _subject(
         seed=config.seed,
         title=trained.title,
         part=f"{dataset.name} {config.split}",
+        network=outline.network,
+        course=outline.course if same else None,
     )
+
+
+def _before_training(
+    config: PreviewConfig, overrides: list[str], device: Device, display: Display
+) -> Subject:
+    """What `train` would start with: no weights, no predictions, no metrics."""
+    training, _, notes = first_weights.settle(config.training, overrides)
+    form, dataset = wiring.data(training, device, None)
+    choices = dataclasses.asdict(training)
+    outline = Outline(choices, form, len(dataset.classes), len(dataset.train), config.trust)
+    for note in (*notes, *dataset.notes):
+        display.say(f"note: {note}", markup=False)
+    display.say(
+        "drawn before any training, with the choices of train; checkpoint=latest draws a run"
+    )
+    splits = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
+    return Subject(
+        classes=dataset.classes,
+        preprocessing=form,
+        dataset=dataset,
+        split=splits[config.split].to(device.place),
+        augmentation=build.augmentation(config.augmentation, config.seed, config.trust),
+        device=device.place,
+        seed=config.seed,
+        title=f"{config.model.get('name') or _last(config.model['_target_'])} on {dataset.name}",
+        part=f"{dataset.name} {config.split}",
+        network=outline.network,
+        course=outline.course,
+    )
+
+
+def _last(target: str) -> str:
+    return target.rpartition(".")[2]

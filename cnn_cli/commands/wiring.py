@@ -66,12 +66,13 @@ def task(
         len(dataset.train), trainer.batch_size, trainer.epochs, config.seed, balance=balance
     )
     seconds = build.seconds(trainer.max_time)
-    scale = 1.0 if trainer.lr_batch is None else min(plan.batch_size, plan.n) / trainer.lr_batch
     window = augmentation.window(preprocessing.size) if dataset.train.crops else None
     settings = StepSettings(
         augmentation=augmentation,
         schedule=_schedule(config, dataset),
-        rates=tuple(group["lr"] * scale for group in optimizer.param_groups),
+        rates=tuple(
+            group["lr"] * scale(trainer.lr_batch, plan) for group in optimizer.param_groups
+        ),
         num_classes=len(dataset.classes),
         loss=_loss(config.loss, dataset, device),
         accumulate=trainer.accumulate,
@@ -105,6 +106,11 @@ def _schedule(config: TrainConfig, dataset: Dataset) -> Schedule:
             " (dataset.val_fraction=0); give it some, or choose another schedule"
         )
     return schedule
+
+
+def scale(lr_batch: int | None, plan: Plan) -> float:
+    """What the optimizer's rates are multiplied with for the size of a batch (trainer.lr_batch)."""
+    return 1.0 if lr_batch is None else min(plan.batch_size, plan.n) / lr_batch
 
 
 def _loss(config: LossConfig, dataset: Dataset, device: Device) -> Loss:

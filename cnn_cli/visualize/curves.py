@@ -15,6 +15,8 @@ from cnn_cli.visualize.style import (
     ORANGE,
     PURPLE,
     QUIET,
+    log_scale,
+    many,
     new_figure,
     panel,
     style,
@@ -61,13 +63,13 @@ def _draw(subject: Subject, log_loss: bool) -> "Figure":
     low = HEADER + 0.25 + TALL + 0.62
     last = lines[-1]["time"]["elapsed"] if "time" in lines[-1] else None
     spent = "" if last is None else f" · {_duration(last)}"
-    steps = _many(lines[-1]["step"], "step")
-    subtitle = f"{subject.title} · {_many(lines[-1]['epoch'], 'epoch')}, {steps}{spent}"
+    steps = many(lines[-1]["step"], "step")
+    subtitle = f"{subject.title} · {many(lines[-1]['epoch'], 'epoch')}, {steps}{spent}"
     figure = new_figure(right + WIDE + 0.3, low + LOW + 0.62, "Learning curves", subtitle)
     loss = panel(figure, left, HEADER + 0.25, WIDE, TALL)
     _pair(loss, lines, "loss", "Loss (cross-entropy, nats)", 1.0)
     if log_loss:
-        loss.set_yscale("log")
+        log_scale(loss)
     accuracy = panel(figure, right, HEADER + 0.25, WIDE, TALL)
     _pair(accuracy, lines, "accuracy", "Accuracy (%)", 100.0)
     _mark_best(accuracy, lines)
@@ -138,10 +140,6 @@ def _ticks(first: int, last: int) -> list[int]:
     step = next(size for size in sizes if 8 * size >= last - first)
     between = range(step * (first // step + 1), last, step)
     return sorted({first, last, *(e for e in between if 2 * min(e - first, last - e) > step)})
-
-
-def _many(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _duration(seconds: float) -> str:

@@ -73,6 +73,24 @@ def panel(figure: "Figure", left: float, top: float, width: float, height: float
     return figure.add_axes(bounds)
 
 
+def log_scale(axes: "Axes") -> None:
+    """What is drawn in `axes` on a logarithmic scale, in plain numbers; mathematics is not set.
+
+    Below a factor of ten, the values between its powers are named as well.
+    """
+    from matplotlib.ticker import NullFormatter
+
+    low, high = axes.dataLim.intervaly
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
+
+
+def many(count: int, thing: str) -> str:
+    """`1 step`, `2,000 steps`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def text_width(text: str, size: float = 10) -> float:
     """About how wide `text` is at `size` points, in inches; Chinese and the like are full width."""
     ems = sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.62 for c in text)

@@ -19,6 +19,21 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Course:
+    """How the learning rates go: what is known of a training before its first step."""
+
+    schedule: Callable[[float], float]
+    """progress in [0, 1] -> factor of the peak rates"""
+    optimizer: torch.optim.Optimizer
+    """its groups have the rates of the config"""
+    scale: float
+    """peak rate over the config's, for the size of the batch"""
+    steps_per_epoch: int
+    total: int
+    """steps"""
+
+
+@dataclass(frozen=True)
 class Subject:
     """Everything that figures are drawn from. A figure names what it needs and has not got."""
 
@@ -40,6 +55,9 @@ class Subject:
     """the model's predictions for `split`, in its order; computed at the first call"""
     metrics: tuple[Mapping[str, Any], ...] = ()
     """the lines of metrics.jsonl"""
+    network: Callable[[], nn.Module] | None = None
+    """the layers with their sizes, and no values: on the meta device, trained or not"""
+    course: Callable[[], Course] | None = None
 
     @property
     def origin(self) -> str:

@@ -1,6 +1,8 @@
 """Every figure in configs/figure is drawn from its YAML as it stands, in grey and in colour."""
 
+import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,14 @@ from PIL import Image
 from cnn_cli import build
 from cnn_cli.augmentation.geometry import PaddedCrop
 from cnn_cli.augmentation.pipeline import Augmentation
-from cnn_cli.data.contract import Batch, Preprocessing
+from cnn_cli.data.contract import Batch, Dataset, Preprocessing
 from cnn_cli.engine.predict import Predictions
 from cnn_cli.errors import UserError
 from cnn_cli.models.classifier import Classifier, Normalize
 from cnn_cli.models.resnet import ResNet
+from cnn_cli.optim.schedules import Constant
 from cnn_cli.visualize.style import save
-from cnn_cli.visualize.subject import Subject
+from cnn_cli.visualize.subject import Course, Subject
 
 FOLDER = Path(__file__).parents[2] / "configs" / "figure"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -67,6 +70,7 @@ def subject(channels: int, size: int) -> Subject:
             stem="auto",
             zero_init=False,
         )
+    model = Classifier(normalize, net).eval()
     chances = np.random.default_rng(0).dirichlet(np.ones(len(CLASSES)), len(split))
     predictions = Predictions(split.labels.numpy(), chances, tuple(split.names), CLASSES)
     values = {"loss": 1.0, "accuracy": 0.5}
@@ -80,11 +84,16 @@ def subject(channels: int, size: int) -> Subject:
         device=torch.device("cpu"),
         seed=0,
         title="2026-05-01_12-30-00_a-rather-long-name-for-a-run_abcd",
-        model=Classifier(normalize, net).eval(),
+        model=model,
         split=split,  # type: ignore[arg-type]
         augmentation=Augmentation({"crop": PaddedCrop(1, "zero")}, 0),
         predictions=cache(lambda: predictions),
         metrics=(line, {**line, "epoch": 2}),
+        dataset=Dataset("letters", CLASSES, split, split, split, ""),  # type: ignore[arg-type]
+        network=lambda: copy.deepcopy(model).to("meta"),
+        course=lambda: Course(
+            Constant(0.1, 0.0), torch.optim.SGD(model.parameters(), 0.1), 1.0, 5, 20
+        ),
     )
 
 
@@ -111,6 +120,17 @@ def test_every_figure_is_drawn_and_saved(
     assert not given.model.training
     assert not any(module._forward_hooks for module in given.model.modules())
     assert all(p.grad is None for p in given.model.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_that_says_so_needs_no_trained_model(name: str) -> None:
+    untrained = replace(subject(1, 8), model=None, predictions=None, metrics=())
+    (draw,) = build.figures({name: node(name)}, ()).values()
+    if node(name).get(build.MARK):
+        assert draw(untrained)
+    else:
+        with pytest.raises(UserError, match=f"figure.{name}: needs"):
+            draw(untrained)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,7 +18,7 @@ import torch
 import yaml
 
 Command = Callable[..., Any]
-FIGURES = ("augmentation", "confusion", "curves", "feature_maps", "filters", "gradcam", "mistakes")
+FIGURES = tuple(path.stem for path in (Path(__file__).parents[2] / "configs/figure").glob("*.yaml"))
 
 
 def metrics_text(report: Path) -> str:
@@ -97,12 +97,25 @@ def test_a_checkpoint_file_away_from_its_run(tiny_run: Path, command: Command) -
 
 
 def test_visualize_draws_every_figure(own_run: Path, command: Command) -> None:
-    done = command("visualize", f"figure=[{','.join(FIGURES)}]", "dpi=60")
+    done = command("visualize", "figure=all", "dpi=60")
     assert done.succeeded()
     (folder,) = (own_run / "figures").iterdir()
     drawn = {path.stem for path in folder.glob("*.png")}
     assert all(any(stem.startswith(figure) for stem in drawn) for figure in FIGURES), drawn
     assert all(path.read_bytes()[:4] == b"\x89PNG" for path in folder.glob("*.png"))
+
+
+def test_visualize_before_any_training(command: Command, tiny: tuple[str, ...]) -> None:
+    """With the overrides that train would be given, and no run anywhere."""
+    done = command("visualize", "figure=[model,schedule]", *tiny, "dpi=60")
+    assert done.succeeded()
+    assert {path.name for path in Path("runs").iterdir()} == {"figures"}
+    (folder,) = Path("runs/figures").iterdir()
+    assert folder.name.endswith("_model+schedule")
+    assert {path.name for path in folder.iterdir()} == {"model.png", "schedule.png"}
+    assert command("visualize", "checkpoint=null", "figure=all", *tiny, "output=all").succeeded()
+    marked = {"augmentation", "dataset", "model", "schedule"}
+    assert {path.stem for path in Path("all").iterdir()} == marked
 
 
 def test_predict_names_the_unreadable_and_does_the_rest(

@@ -29,6 +29,7 @@ Command = Callable[..., Any]
         ("dataset=image_folder dataset.root=nowhere", "nowhere"),
         ("evaluate checkpoint=nothing", "no run"),
         ("evaluate", "no run"),
+        ("visualize figure=gradcam", "needs a trained model"),
         ("device=cuda", "cuda"),
         ("run.root=file/runs", "run.root"),
         ("run.dir=taken", "taken"),

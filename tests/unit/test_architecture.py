@@ -25,7 +25,9 @@ MAY_IMPORT = {
     "run": "errors",
     "device": "errors sections",
     "engine": f"{CONTRACTS} sections device run augmentation.pipeline optim.schedules engine",
-    "visualize": f"{CONTRACTS} run device augmentation.pipeline engine.predict visualize",
+    "visualize": (
+        f"{CONTRACTS} run device augmentation.pipeline engine.predict models.summary visualize"
+    ),
     "report": f"{CONTRACTS} run engine.predict visualize report",
     # From the command line down: each knows what stands below it.
     "checking": "errors limits",
@@ -54,15 +56,17 @@ MAY_IMPORT = {
     "guard": "errors targets",
     "recorded": "errors paths checking resolving config targets run engine.checkpoint",
     "destinations": "errors run",
+    "preview": "paths run",
     "compose": (
-        "errors paths resolving config targets arguments guard explain recorded destinations build"
+        "errors paths resolving config targets arguments guard explain recorded destinations"
+        " preview build"
     ),
     "cli": "errors paths config arguments help pages explain compose commands completion",
     "__init__": "",
     "__main__": "cli",
 }
 SEES_HYDRA = {"cli", "compose", "recorded", "guard", "explain", "resolving", "config"}
-SEES_HYDRA |= {"destinations"}
+SEES_HYDRA |= {"destinations", "preview"}
 QUICK = {"__init__", "errors", "limits", "paths", "cli", "arguments", "compose", "config"}
 QUICK |= {"sections", "help", "pages", "sources", "spaces", "completion"}
 """Imported for every `--help` and every mistake at the prompt: none of these may load torch."""

@@ -107,7 +107,7 @@ def headings(text: str) -> list[str]:
         ("device.threads", ["device=auto, cpu, cuda, mps"]),
         ("device.name", [f"device={name}" for name in ("auto", "cpu", "cuda", "mps")]),
         ("figure.gradcam", ["figure=gradcam"]),
-        ("checkpoint", ["cnn-train evaluate, visualize, predict"]),
+        ("checkpoint", ["cnn-train evaluate, predict", "cnn-train visualize"]),
         ("output", ["cnn-train evaluate", "cnn-train visualize", "cnn-train predict"]),
         ("seed", []),
     ],

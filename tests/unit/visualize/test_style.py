@@ -9,7 +9,16 @@ import torch
 from PIL import Image
 
 from cnn_cli.errors import UserError
-from cnn_cli.visualize.style import new_figure, panel, save, shortened, style, text_width
+from cnn_cli.visualize.style import (
+    log_scale,
+    many,
+    new_figure,
+    panel,
+    save,
+    shortened,
+    style,
+    text_width,
+)
 from cnn_cli.visualize.subject import Subject, needed, one_of_each
 
 
@@ -58,3 +67,19 @@ def test_an_empty_split_and_a_missing_part_are_named(make_subject: Callable[...,
         one_of_each(make_subject(split=empty), "gradcam", 1)
     with pytest.raises(UserError, match=r"figure\.gradcam: needs a model"):
         needed(None, "gradcam", "a model")
+
+
+@pytest.mark.parametrize(("values", "names"), [((1e-4, 1), {"0.0001", "1"}), ((2, 7), {"3", "6"})])
+def test_a_logarithmic_scale_is_named_in_plain_numbers(
+    values: tuple[float, float], names: set[str]
+) -> None:
+    with style():
+        axes = panel(new_figure(8, 4, "", ""), 1, 0.5, 2, 3)
+        axes.plot([0, 1], values)
+        log_scale(axes)
+        labels = [*axes.get_yticklabels(), *axes.get_yticklabels(minor=True)]
+    assert names <= {label.get_text() for label in labels}
+
+
+def test_one_step_and_more() -> None:
+    assert [many(1, "step"), many(2000, "step")] == ["1 step", "2,000 steps"]
