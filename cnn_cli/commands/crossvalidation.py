@@ -53,7 +53,8 @@ def run(config: TrainConfig, overrides: list[str], folder: Path, train: TrainOnc
     with claimed(folder, is_new=True):
         for number in range(1, folds + 1):
             display.say(f"\nfold {number} of {folds}", style="bold")
-            code = train(_of_fold(config, folder, number), overrides, None)
+            place = folder / f"fold-{number}"
+            code = train(_of_fold(config, number), overrides, place)
             if code:
                 _stopped(display, folder, number, folds)
                 return code
@@ -98,15 +99,11 @@ def summary(folds: Sequence[Fold]) -> dict[str, Any]:
     }
 
 
-def _of_fold(config: TrainConfig, folder: Path, number: int) -> TrainConfig:
+def _of_fold(config: TrainConfig, number: int) -> TrainConfig:
     """A run of its own; the thresholds are for the mean."""
-    place = dataclasses.replace(config.run, dir=str(folder / f"fold-{number}"), name=None)
-    return dataclasses.replace(
-        config,
-        dataset={**config.dataset, "fold": number},
-        run=place,
-        require=NONE_REQUIRED,
-    )
+    named = dataclasses.replace(config.run, dir=None, name=None)
+    node = {**config.dataset, "fold": number}
+    return dataclasses.replace(config, dataset=node, run=named, require=NONE_REQUIRED)
 
 
 def _fold(folder: Path, number: int) -> Fold:

@@ -26,8 +26,10 @@ UNEVEN = 1.5
 """Largest class over smallest from which a data set is called uneven."""
 
 
-def overview(config: TrainConfig, task: Task, state: TrainState) -> RenderableType:
-    """What is about to happen, in tables."""
+def overview(
+    config: TrainConfig, task: Task, state: TrainState, *, brief: bool = False
+) -> RenderableType:
+    """What is about to happen, in tables; `brief` leaves the layers out."""
     preprocessing = task.preprocessing
     summary = summarise(state.model, preprocessing.channels, preprocessing.size, MOST_ROWS)
     facts = Table(box=None, show_header=False, pad_edge=False)
@@ -37,7 +39,8 @@ def overview(config: TrainConfig, task: Task, state: TrainState) -> RenderableTy
         facts.add_row(name, Text(text))
     texts = [*summary.warnings, *filter(None, [task.device.warning])]
     warnings = [Text(f"warning: {text}", "yellow") for text in texts]
-    return Group(_layers(summary), Text(), facts, *warnings, Text())
+    layers: list[RenderableType] = [] if brief else [_layers(summary), Text()]
+    return Group(*layers, facts, *warnings, Text())
 
 
 def _facts(

@@ -74,13 +74,19 @@ def _job(folder: Path) -> Job:
     validation, test, seconds = _figures(folder)
     return Job(
         folder=folder,
-        settings={key: value for key, _, value in pairs},
+        settings={key: _bare(value) for key, _, value in pairs},
         code=record["exit_code"],
         error=record["error"],
         validation=validation,
         test=test,
         seconds=seconds,
     )
+
+
+def _bare(value: str) -> str:
+    """As a person types it: paths have got quotes for Hydra on their way."""
+    quoted = len(value) > 1 and value[0] == value[-1] == "'"
+    return value[1:-1] if quoted else value
 
 
 def _figures(folder: Path) -> tuple[float | None, float | None, float | None]:

@@ -43,7 +43,7 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
     `folder` is the job's own folder in a sweep. Raises UserError for what can only be seen with
     the data at hand, and TrainingError where training itself fails.
     """
-    display = Display()
+    display = Display(brief=folder is not None)
     device = choose(config.device)
     path = find(config.resume, config.run.root, "last") if config.resume else None
     where = _where(config, folder, path)
@@ -114,7 +114,7 @@ def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> None
 def _train_and_report(
     config: TrainConfig, task: Task, state: TrainState, display: Display, notes: Sequence[str]
 ) -> int:
-    display.say(overview(config, task, state))
+    display.say(overview(config, task, state, brief=display.brief))
     for note in (*notes, *task.dataset.notes):
         display.say(f"note: {note}", markup=False)
     board = Board(task.run.folder, state.step) if config.trainer.tensorboard else None
@@ -203,7 +203,8 @@ def _report(
         _finish_board(board, config, report.metrics, folder, trained.step)
     list_files(display, folder, files)
     code = check_required(config.require, report, display)
-    display.say(next_commands(task.run, config.trust))
+    if not display.brief:
+        display.say(next_commands(task.run, config.trust))
     return code
 
 

@@ -26,8 +26,10 @@ def duration(seconds: float) -> str:
 class Display:
     """Prints to the terminal and, the same words, to the run's log."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, brief: bool = False) -> None:
+        """`brief` where this is one training of many: no layers, no commands to type next."""
         self.console = console or Console(highlight=False)
+        self.brief = brief
         self._log: Console | None = None
         self._progress: Progress | None = None
         self._best: float | None = None
