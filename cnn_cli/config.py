@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from cnn_cli.checking import conform
-from cnn_cli.errors import UserError
+from cnn_cli.errors import UserError, closest
 from cnn_cli.limits import Count, NonNegativeInt, Range
 from cnn_cli.resolving import leaves, plain
 from cnn_cli.sections import (
@@ -22,6 +22,9 @@ from cnn_cli.sections import (
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+CHECKS = ("overfit", "lr")
+"""What `check` can name."""
 
 Node = Mapping[str, Any]
 """A component's part of the config: plain values and, where it has one, its `_target_`."""
@@ -44,6 +47,14 @@ class TrainConfig:
     seed: NonNegativeInt
     resume: str | None
     trust: tuple[str, ...]
+    check: str | tuple[str, ...] | None
+    """looks at the set-up that are taken instead of training"""
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The names in `check`, each once."""
+        given = (self.check,) if isinstance(self.check, str) else self.check or ()
+        return tuple(dict.fromkeys(given))
 
 
 @dataclass(frozen=True)
@@ -184,6 +195,15 @@ def _check_train(config: TrainConfig | PreviewConfig, problems: list[str]) -> No
     run = config.run
     if isinstance(run, RunConfig) and run.dir is not None and run.name is not None:
         problems.append("run.name: has no meaning beside run.dir; give one of them")
+    problems += [
+        f"check={name}: no such check{closest(name, CHECKS)}; there are {', '.join(CHECKS)}"
+        for name in config.checks
+        if name not in CHECKS
+    ]
+    if config.check == ():
+        problems.append(f"check=[]: names no check; there are {', '.join(CHECKS)}")
+    if config.check is not None and config.resume is not None:
+        problems.append("check: looks at a training before its first step; leave out resume")
 
 
 def to_yaml(config: Config) -> str:

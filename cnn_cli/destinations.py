@@ -11,12 +11,16 @@ from cnn_cli.run import check_output, check_writable, run_folder
 
 
 def check_jobs(jobs: Sequence[DictConfig]) -> list[str]:
-    """Jobs of a sweep that would write to one and the same place."""
+    """What keeps jobs from being a sweep: no training, or one and the same place for them all."""
     problems = [
         f"{key}: has no meaning in a multirun, which makes a folder for each job"
         for key in ("run.dir", "run.name")
         if any(OmegaConf.select(job, key) is not None for job in jobs)
     ]
+    if any(OmegaConf.select(job, "check") is not None for job in jobs):
+        problems.append(
+            "check: is not for a multirun; leave out -m and check one setting at a time"
+        )
     outputs = [OmegaConf.select(job, "output") for job in jobs]
     outputs = [output for output in outputs if output is not None]
     if len(set(outputs)) < len(outputs):

@@ -62,8 +62,8 @@ Duration = Annotated[
 RunName = Annotated[
     str,
     Form(
-        r"(?!(latest|sweeps|\.\.?)$)[^/\\\0]+",
-        "a name (no path, which run.dir takes; not latest or sweeps)",
+        r"(?!(latest|sweeps|checks|\.\.?)$)[^/\\\0]+",
+        "a name (no path, which run.dir takes; not latest, sweeps or checks)",
     ),
 ]
-"""A folder's name under run.root; `latest` and `sweeps` have a meaning there."""
+"""A folder's name under run.root; `latest`, `sweeps` and `checks` have a meaning there."""

@@ -25,10 +25,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 RESUMED = "resumed"
 """Name of the primary config of a run that is gone on with."""
 
-FRESH = ("run", "resume", "trust")
-"""Sections of a resumed run that come from this command, not from the record."""
+FRESH = ("run", "resume", "trust", "check")
+"""Parts of a resumed run that come from this command, not from the record."""
 
-FREE = ("device.", "run.", "require.", "trainer.max_time", "trainer.tensorboard", "resume", "trust")
+FREE = (
+    *("device.", "run.", "require.", "trainer.max_time", "trainer.tensorboard"),
+    *("resume", "trust", "check"),
+)
 """What may differ in a resumed run, beside more `trainer.epochs`."""
 
 
@@ -40,7 +43,7 @@ def read(ref: str, root: str, prefer: str, trust: Sequence[str]) -> dict[str, An
     path = find_checkpoint(ref, Path(root), "last" if prefer == "last" else "best")
     values = from_yaml(read_config(path))
     unknown = values.keys() - TrainConfig.__dataclass_fields__.keys()
-    missing = TrainConfig.__dataclass_fields__.keys() - values.keys()
+    missing = TrainConfig.__dataclass_fields__.keys() - values.keys() - {*FRESH}
     if unknown or missing:
         raise UserError(
             f"{path}: recorded by another version: {', '.join(sorted(unknown | missing))}"

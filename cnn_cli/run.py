@@ -22,6 +22,8 @@ LOCK = ".lock"
 SWEEPS = "sweeps"
 """Folder under run.root that holds the jobs of multirun sweeps; `latest` leaves them out."""
 
+CHECKS = "checks"
+"""Folder under run.root that holds what checks of set-ups found."""
 
 CROSS_VALIDATION = "crossvalidation.json"
 """What the folds of a cross-validation came to, in the folder that holds theirs."""

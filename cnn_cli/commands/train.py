@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_cli import build, pretrained
-from cnn_cli.commands import crossvalidation, first_weights, wiring
+from cnn_cli.commands import check, crossvalidation, first_weights, wiring
 from cnn_cli.commands.overview import next_commands, overview, resume_command
 from cnn_cli.commands.reporting import check_required, evaluate, list_files
 from cnn_cli.commands.trained import find, load
@@ -28,10 +28,14 @@ from cnn_cli.run import Run, claimed, replacing, run_folder, run_of, write_json
 
 
 def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
-    """Train once, or once for each fold that `dataset.folds` asks for. Returns the exit code.
+    """Train once, or once for each fold that `dataset.folds` asks for; or only check the set-up.
+
+    Returns the exit code.
 
     `folder` is the job's own folder in a sweep. Raises what `train_once` does.
     """
+    if config.check is not None:
+        return check.run(config, overrides)
     if crossvalidation.wanted(config):
         return crossvalidation.run(config, overrides, _where(config, folder, None), train_once)
     return train_once(config, overrides, folder)

@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "device": "errors sections",
     "engine": f"{CONTRACTS} sections device run augmentation.pipeline optim.schedules engine",
     "visualize": (
-        f"{CONTRACTS} run device augmentation.pipeline engine.predict models.summary visualize"
+        f"{CONTRACTS} run device augmentation.pipeline engine.predict engine.checks"
+        " models.summary visualize"
     ),
     "report": f"{CONTRACTS} run engine.predict visualize report",
     # From the command line down: each knows what stands below it.
@@ -43,8 +44,8 @@ MAY_IMPORT = {
         " data augmentation models optim visualize inputs pretrained"
     ),
     "commands": (
-        f"{CONTRACTS} config sections inputs build pretrained device run engine report visualize"
-        " data augmentation models optim commands"
+        f"{CONTRACTS} checking config sections inputs build pretrained device run engine report"
+        " visualize data augmentation models optim commands"
     ),
     "spaces": "errors",
     "arguments": "errors spaces",
