@@ -67,7 +67,7 @@ def test_what_depends_on_two_values() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["latest", "sweeps", "a/b", "..", ".", "''", "a\\b"])
+@pytest.mark.parametrize("name", ["latest", "sweeps", "checks", "a/b", "..", ".", "''", "a\\b"])
 def test_the_name_of_a_run_is_no_path_and_has_no_other_meaning(name: str) -> None:
     (problem,) = problems(composed(f"run.name={name}"))
     assert problem.startswith(f"run.name={name}: must be a name (no path, which run.dir takes;")
