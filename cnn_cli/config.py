@@ -122,7 +122,8 @@ class PreviewConfig:
         """The training that would start from these choices."""
         shared = TrainConfig.__dataclass_fields__.keys() & self.__dataclass_fields__.keys()
         given = {name: getattr(self, name) for name in shared}
-        return TrainConfig(**{**given, "run": RunConfig(self.run.root, None, None), "resume": None})
+        run = RunConfig(self.run.root, None, None)
+        return TrainConfig(**{**given, "run": run, "resume": None, "check": None})
 
 
 @dataclass(frozen=True)
@@ -195,13 +196,19 @@ def _check_train(config: TrainConfig | PreviewConfig, problems: list[str]) -> No
     run = config.run
     if isinstance(run, RunConfig) and run.dir is not None and run.name is not None:
         problems.append("run.name: has no meaning beside run.dir; give one of them")
+    if isinstance(config, TrainConfig):
+        _check_checks(config, problems)
+
+
+def _check_checks(config: TrainConfig, problems: list[str]) -> None:
+    there = f"there are {', '.join(CHECKS)}"
     problems += [
-        f"check={name}: no such check{closest(name, CHECKS)}; there are {', '.join(CHECKS)}"
+        f"check={name}: no such check{closest(name, CHECKS)}; {there}"
         for name in config.checks
         if name not in CHECKS
     ]
     if config.check == ():
-        problems.append(f"check=[]: names no check; there are {', '.join(CHECKS)}")
+        problems.append(f"check=[]: names no check; {there}")
     if config.check is not None and config.resume is not None:
         problems.append("check: looks at a training before its first step; leave out resume")
 
