@@ -20,7 +20,7 @@ NAME = "preview"
 """Name of the primary config of a `visualize` without a run."""
 
 MARK = "_untrained_"
-OF_TRAIN_ONLY = ("defaults", "resume", "run", "hydra")
+OF_TRAIN_ONLY = ("defaults", "resume", "check", "run", "hydra")
 OF_A_RUN_ONLY = ("defaults", "checkpoint", "batch_size", "class_map")
 
 
