@@ -122,18 +122,18 @@ def say_range(display: Display, found: RangeTest, rates: PeakRates) -> None:
             f" {BELOW_MINIMUM:g}; the loss fell fastest at {_rate(found.factors[steepest] * peak)}"
         ),
         Text(f"{len(found.losses)} steps from {tried}: {ended}"),
-        Text(_compared(1 / factor, found.factors[lowest] < 1, _rate(peak))),
+        Text(_compared(1 / factor, _rate(peak))),
     ]
     display.say(_rows({"lr": lines}, "bold"))
 
 
-def _compared(ratio: float, beyond: bool, peak: str) -> str:
+def _compared(ratio: float, peak: str) -> str:
     if 1 / NEAR <= ratio <= NEAR:
         return f"the present rate, {peak}, is near that; keep it, or try both"
     if ratio < 1:
         return f"the present rate, {peak}, is {_times(1 / ratio)} smaller: it may learn slowly"
-    where = ", beyond the smallest loss" if beyond else ""
-    return f"the present rate, {peak}, is {_times(ratio)} larger{where}: it may not settle"
+    settles = "only a schedule that falls to almost nothing can settle there"
+    return f"the present rate, {peak}, is {_times(ratio)} larger: {settles}"
 
 
 def _times(ratio: float) -> str:

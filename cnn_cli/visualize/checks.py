@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 WIDE, TALL, LOW = 7.2, 3.4, 1.5
 BESIDE, BELOW = MARGIN + 0.7, 0.6
 """Inches for the numbers left of the axes, and below them."""
+ROOM = 0.75
+"""Share of the axes' width beyond which a name does not fit on the right of its point."""
 
 
 def draw_overfit(found: Overfit, pictures: int, title: str) -> "Figure":
@@ -107,26 +109,28 @@ def _limit(axes: "Axes", found: RangeTest, rates: list[float], peak: float) -> N
 
 def _mark(axes: "Axes", found: RangeTest, rates: list[float], peak: float) -> None:
     """Points on the curve, and lines named above it, each name on a height of its own."""
-    marks = (found.steepest, "falls fastest", "right"), (found.lowest, "smallest", "left")
-    for place, words, side in marks:
+    low, high = (math.log(end) for end in axes.get_xlim())
+    marks = (found.steepest, "falls fastest", -5), (found.lowest, "smallest", -9)
+    for place, words, down in marks:
         if place is not None:
             at = rates[place], found.smoothed[place]
+            left = place == found.steepest or (math.log(at[0]) - low) / (high - low) > ROOM
             axes.plot(*at, "o", ms=8, mfc="white", mec=PURPLE, mew=2)
             axes.annotate(
                 f"{words} at {rates[place]:.2g}",
                 at,
-                (-8 if side == "right" else 8, -5),
+                (-8 if left else 8, down),
                 textcoords="offset points",
-                ha=side,
+                ha="right" if left else "left",
                 va="top",
                 color=PURPLE,
                 fontsize=9,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0},
             )
     lines = [(peak, f"now {peak:.3g}", BLUE)]
     if found.suggestion is not None and found.lowest is not None:
         rate, rule = found.suggestion * peak, f"{rates[found.lowest]:.2g} / {BELOW_MINIMUM:g}"
         lines.append((rate, f"suggested {rate:.2g} = {rule}", GREEN))
-    low, high = (math.log(end) for end in axes.get_xlim())
     for height, (rate, words, colour) in enumerate(lines):
         axes.axvline(rate, color=colour, lw=1.6, ls=(0, (4, 3)) if colour == BLUE else "-")
         right = (math.log(rate) - low) / (high - low) > 0.5
