@@ -143,7 +143,8 @@ class RangeTest:
         """The step where the smoothed loss falls fastest on its way to the smallest."""
         if self.lowest is None:
             return None
-        falls = [after - before for before, after in pairwise(self.smoothed[: self.lowest + 1])]
+        twice = _smoothed(self.smoothed, self.width)  # else one step's noise decides
+        falls = [after - before for before, after in pairwise(twice[: self.lowest + 1])]
         return falls.index(min(falls))
 
     @property
