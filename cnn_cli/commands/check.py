@@ -58,10 +58,9 @@ def run(config: TrainConfig, overrides: list[str]) -> int:
     """
     display = Display()
     device = choose(config.device)
-    notes = list[str]()
     if crossvalidation.wanted(config):
         config = dataclasses.replace(config, dataset={**config.dataset, "fold": 1})
-    config, first, more = first_weights.settle(config, overrides)
+    config, first, notes = first_weights.settle(config, overrides)
     preprocessing, dataset = wiring.data(config, device, None)
     bench = Bench(config, device, preprocessing, dataset, first, Path(config.run.root))
     folder: Path | None = None
@@ -70,7 +69,7 @@ def run(config: TrainConfig, overrides: list[str]) -> int:
     for number, name in enumerate(config.checks):
         task, state, on_weights = bench.fresh()
         if number == 0:
-            say_setup(display, config, task, state, [*notes, *more, *on_weights, *dataset.notes])
+            say_setup(display, config, task, state, [*notes, *on_weights, *dataset.notes])
         found, figure, failed = _CHECKS[name](config, task, state, display)
         record[name] = found
         folder = folder or new_folder(

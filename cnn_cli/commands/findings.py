@@ -111,7 +111,10 @@ def say_range(display: Display, found: RangeTest, rates: PeakRates) -> None:
             ("no suggestion", "bold yellow"),
             f"  at no {key} from {tried} did the loss fall by a tenth",
         )
-        hint = Text("check=overfit looks for the fault; more epochs or pictures may be needed")
+        hint = Text(
+            "a larger trainer.batch_size or augmentation=none may show one; check=overfit looks for"
+            " a fault"
+        )
         display.say(_rows({"lr": [verdict, hint]}, "bold"))
         return
     wanted = " ".join(f"{name}={value:g}" for name, value in rates.scaled(factor).items())
