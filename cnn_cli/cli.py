@@ -101,7 +101,8 @@ def _hydra(request: Request) -> int:
     if prepared.sweep is not None:
         from cnn_cli.commands import sweep
 
-        sweep.conclude(prepared.sweep)
+        kept = [flag for flag in request.flags if flag.startswith("--config-dir=")]
+        sweep.conclude(prepared.sweep, flags=kept)
     return worst(codes)
 
 

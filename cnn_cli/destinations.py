@@ -44,6 +44,9 @@ def check_writable_places(
         if command == "visualize" and values.get("checkpoint") is None and isinstance(root, str):
             check_writable(Path(root), "run.root")  # where no run is, no folder of one is there
         if command == "train" and record is None and isinstance(root, str):
+            if values.get("check") is not None and (directory or name) is not None:
+                key = "run.dir" if directory else "run.name"
+                return [f"{key}: has no meaning beside check, which leaves no run; leave it out"]
             if isinstance(directory or name, str):
                 run_folder(Path(root), directory, name, "")
             else:

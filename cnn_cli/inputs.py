@@ -47,10 +47,11 @@ def selection(node: Node) -> Selection:
     problems: list[str] = []
     given = {name: node.get(name) for name in SELECTION}  # configs of old runs lack the newer ones
     made: Selection = checking.conform("dataset", given, Selection, problems)
-    if not problems and made.fold is not None and made.fold > (made.folds or 0):
+    if not problems and made.fold is not None and made.folds is None:
+        problems.append(f"dataset.fold={made.fold}: needs dataset.folds=K, the number of parts")
+    elif not problems and made.fold is not None and made.fold > (made.folds or 0):
         problems.append(
-            f"dataset.fold={made.fold}: must be from 1 to dataset.folds,"
-            f" which is {checking.show(made.folds)}"
+            f"dataset.fold={made.fold}: must be from 1 to dataset.folds, which is {made.folds}"
         )
     if problems:
         raise UserError(*problems)

@@ -63,7 +63,9 @@ def read(node: Node, root: str) -> Pretrained | None:
         return None
     name = _torchvision_name(node)
     entries = _entries(name) if name else {}
-    entry = entries.get(given.rpartition(".")[2].upper())
+    family, _, member = given.rpartition(".")
+    families = {"", *(type(entry).__name__.lower() for entry in entries.values())}
+    entry = entries.get(member.upper()) if family.lower() in families else None
     if entry is not None and name is not None:
         return _of_torchvision(entry, name)
     if given.lower() == "default":
@@ -220,9 +222,10 @@ def _plain(path: Path) -> Any:
         # weights_only: a file of weights is data; nothing in it is executed.
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file it does not accept
-        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        pickled = "Weights only load failed" in str(error)
+        what = "holds Python objects, not only tensors" if pickled else "is no file of torch.save"
         raise UserError(
-            f"{path}: no file of weights that is safe to load ({reason}); save a state_dict by"
+            f"{path}: {what}, and is not loaded; save the weights alone by"
             " torch.save(model.state_dict(), FILE)"
         ) from error
 

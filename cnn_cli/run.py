@@ -260,6 +260,11 @@ def find_checkpoint(ref: str, root: Path, prefer: Literal["best", "last"]) -> Pa
             return path
         if Run(path).checkpoints.is_dir():
             return _preferred(Run(path), prefer, ref)
+        if folds := sorted(fold.name for fold in path.glob("fold-*") if fold.is_dir()):
+            raise UserError(
+                f"{ref}: holds the folds of a cross-validation, {', '.join(folds)}, and each is a"
+                f" run; name one: {path / folds[0]}"
+            )
     names = [run.folder.name for run in runs(root)]
     there = (
         f"runs under {root}: {', '.join(names[:8])}" if names else f"there is no run under {root}"

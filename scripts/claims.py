@@ -27,7 +27,7 @@ RECIPES = ROOT / "configs" / "experiment"
 RESULTS = ROOT / "scripts" / "claims.jsonl"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- claims: drawn by scripts/claims table -->\n", "<!-- end of claims -->"
-PLACES = ("dataset.root=", "run.dir=", "run.name=", "run.root=", "seed=", "experiment=")
+PLACES = ("dataset.root=", "dataset.verify=", "run.", "device.", "seed=", "experiment=")
 """Settings that do not change what is claimed."""
 
 
@@ -85,12 +85,20 @@ def rows() -> list[dict[str, Any]]:
 
 
 def measured(wanted: Recipe) -> dict[int, dict[str, Any]]:
-    """seed -> its newest row, for the recipe as it is now."""
+    """seed -> its newest row, for the recipe as it is now and no setting but its own."""
+    own = changes(wanted.settings)
     return {
         row["seed"]: row
         for row in rows()
         if (row["recipe"], row["digest"]) == (wanted.name, wanted.digest)
+        and changes(row["settings"]) == own
     }
+
+
+def changes(settings: Iterable[str]) -> set[str]:
+    """The settings that change what is claimed, however they were written."""
+    plain = (line.replace("'", "").lower() for line in settings)
+    return {line for line in plain if not line.startswith(PLACES)}
 
 
 def row_of(run: Path) -> dict[str, Any]:
@@ -123,6 +131,14 @@ def row_of(run: Path) -> dict[str, Any]:
     }
 
 
+def check(row: dict[str, Any]) -> None:
+    """Raise ValueError for a run with other settings than its recipe's command has."""
+    wanted = recipe(RECIPES / f"{row['recipe']}.yaml")
+    other = changes(row["settings"]) ^ changes(wanted.settings)
+    if other:
+        raise ValueError(f"{row['recipe']}: was trained with other settings: {', '.join(other)}")
+
+
 def append(row: dict[str, Any]) -> None:
     with RESULTS.open("a") as file:
         file.write(json.dumps(row) + "\n")
@@ -130,6 +146,8 @@ def append(row: dict[str, Any]) -> None:
 
 def run(wanted: Iterable[Recipe], settings: Sequence[str]) -> int:
     """Train what is missing, one seed after another. Returns the exit code."""
+    if changed := sorted(changes(settings)):
+        sys.exit(f"claims: {changed[0]} would change what is claimed; allowed are {PLACES[:-2]}")
     for each in wanted:
         missing = [seed for seed in each.seeds if seed not in measured(each)]
         if missing and (code := _prepare(each, settings)):
@@ -214,7 +232,9 @@ def main(words: Sequence[str]) -> int:
     elif verb == "add" and names:
         for folder in names:
             try:
-                append(row_of(Path(folder)))
+                row = row_of(Path(folder))
+                check(row)
+                append(row)
             except (OSError, ValueError) as error:
                 sys.exit(f"claims: {error}")
     elif verb == "table":

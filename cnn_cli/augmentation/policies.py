@@ -17,8 +17,8 @@ LEVELS = 30
 UNSIGNED = ("posterize", "solarize")
 """Kinds that work in one direction only."""
 
-WHOLE = ("posterize", "translate_x", "translate_y")
-"""Kinds whose strengths are whole bits or pixels."""
+SHIFTS = ("translate_x", "translate_y")
+"""Kinds whose strengths are whole pixels, cut off as in torchvision; bits are rounded there."""
 
 Bits = Annotated[int, Range(1, 8)]
 
@@ -72,8 +72,11 @@ class Policy:
         signed = torch.tensor([kind not in UNSIGNED for kind in self.kinds])
         directions = torch.where(signed[numbers], signs, 1)
         strengths = start[numbers] + reach[numbers] * shares * directions
-        whole = torch.tensor([kind in WHOLE for kind in self.kinds])
-        strengths = torch.where(whole[numbers], strengths.round(), strengths)
+        shifts = torch.tensor([kind in SHIFTS for kind in self.kinds])
+        bits = torch.tensor([kind == "posterize" for kind in self.kinds])
+        just_whole = strengths + 1e-4 * strengths.sign()  # 32 * 15 / 30 is a little under 16
+        strengths = torch.where(shifts[numbers], just_whole.trunc(), strengths)
+        strengths = torch.where(bits[numbers], strengths.round(), strengths)
         return torch.stack([numbers, strengths], dim=2).flatten(1)
 
     def _ranges(self, shift: float) -> dict[Kind, tuple[float, float]]:

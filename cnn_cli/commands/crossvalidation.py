@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,18 +55,37 @@ def run(config: TrainConfig, overrides: list[str], folder: Path, train: TrainOnc
         for number in range(1, folds + 1):
             display.say(f"\nfold {number} of {folds}", style="bold")
             place = folder / f"fold-{number}"
-            code = train(_of_fold(config, number), overrides, place)
+            code = 1
+            try:
+                code = train(_of_fold(config, number), overrides, place)
+            finally:
+                if code:
+                    _stopped(display, overrides, folder, number, folds)
             if code:
-                _stopped(display, folder, number, folds)
                 return code
-        found = [_fold(folder, number) for number in range(1, folds + 1)]
-        record = summary(found)
-        write_json(folder / CROSS_VALIDATION, record)
-        with display.logging(folder / "train.log"):
-            _tell(display, found, record)
-            code = check_required(config.require, Report(record["mean"], {}, {}), display)
-            display.say(f"wrote {folder}: {CROSS_VALIDATION}", markup=False)
+        return conclude(config, folder, display)
+
+
+def conclude(config: TrainConfig, folder: Path, display: Display) -> int:
+    """Tell and write what all folds in `folder` say; 3 where a threshold is missed, else 0."""
+    folds = selection(config.dataset).folds or 0
+    found = [_fold(folder, number) for number in range(1, folds + 1)]
+    record = summary(found)
+    write_json(folder / CROSS_VALIDATION, record)
+    with display.logging(folder / "train.log"):
+        _tell(display, found, record)
+        code = check_required(config.require, Report(record["mean"], {}, {}), display)
+        display.say(f"wrote {folder}: {CROSS_VALIDATION}", markup=False)
     return code
+
+
+def completed(config: TrainConfig, run: Path) -> Path | None:
+    """The folder whose folds are all there now that `run` is, which was a fold trained alone."""
+    chosen = selection(config.dataset)
+    if chosen.folds is None or run.name != f"fold-{chosen.fold}":
+        return None
+    reports = [run.parent / f"fold-{i}/report/report.json" for i in range(1, chosen.folds + 1)]
+    return run.parent if all(report.is_file() for report in reports) else None
 
 
 def summary(folds: Sequence[Fold]) -> dict[str, Any]:
@@ -117,14 +137,18 @@ def _fold(folder: Path, number: int) -> Fold:
     )
 
 
-def _stopped(display: Display, folder: Path, number: int, folds: int) -> None:
-    rest = f"; then the others one by one, dataset.fold={number + 1}" if number < folds else ""
-    more = f" to {folds}" if number + 1 < folds else ""
-    display.say(
-        f"stopped in fold {number} of {folds}: go on with resume={folder / f'fold-{number}'}"
-        f"{rest}{more}",
-        markup=False,
-    )
+def _stopped(
+    display: Display, overrides: Sequence[str], folder: Path, number: int, folds: int
+) -> None:
+    """How the rest is done; the summary comes with the last of them."""
+    display.say(f"\nfold {number} of {folds} was not finished; go on with", style="bold")
+    own = [line for line in overrides if not line.startswith(("run.dir=", "run.name="))]
+    commands = [["cnn-train", f"resume={folder / f'fold-{number}'}"]]
+    for later in range(number + 1, folds + 1):
+        place = f"run.dir={folder / f'fold-{later}'}"
+        commands.append(["cnn-train", *own, f"dataset.fold={later}", place])
+    for command in commands:
+        display.say(f"  {shlex.join(command)}", markup=False)
 
 
 def _tell(display: Display, folds: Sequence[Fold], record: Mapping[str, Any]) -> None:

@@ -50,15 +50,18 @@ def note(folder: Path, overrides: Sequence[str], code: int, error: str) -> None:
     write_json(folder / RESULT, record)
 
 
-def conclude(sweep: Path, console: Console | None = None) -> None:
-    """Print the table of all jobs in the folder `sweep`, the best setting, and what failed."""
+def conclude(sweep: Path, console: Console | None = None, flags: Sequence[str] = ()) -> None:
+    """Print the table of all jobs in the folder `sweep`, the best setting, and what failed.
+
+    `flags` are those of the command line that the command of the best needs as well.
+    """
     console = console or Console(highlight=False)
     jobs = read(sweep)
     if not jobs:
         return
     settings = grouped(jobs)
     console.print(_table(jobs, settings, best_of(settings)))
-    for line in _remarks(sweep, jobs, best_of(settings)):
+    for line in _remarks(sweep, jobs, best_of(settings), flags):
         console.print(line, soft_wrap=True)
 
 
@@ -157,9 +160,12 @@ def _table(
 
 
 def _names(keys: Sequence[str]) -> list[str]:
-    """The last part of each key, or all of it where two end alike."""
+    """The last part of each key, or all of it where that could be taken for something else."""
     ends = [key.rpartition(".")[2] for key in keys]
-    return [end if ends.count(end) == 1 else key for key, end in zip(keys, ends, strict=True)]
+    return [
+        key if key.startswith("require.") or ends.count(end) > 1 else end
+        for key, end in zip(keys, ends, strict=True)
+    ]
 
 
 def _share(values: Sequence[float | None]) -> str:
@@ -187,15 +193,22 @@ def _numbers(group: Sequence[Job]) -> str:
     return f"{names[0]}-{names[-1]}" if together and len(names) > 1 else ",".join(names)
 
 
-def _remarks(sweep: Path, jobs: Sequence[Job], best: Sequence[Job] | None) -> list[Text]:
+def _remarks(
+    sweep: Path, jobs: Sequence[Job], best: Sequence[Job] | None, flags: Sequence[str]
+) -> list[Text]:
     failed = [job for job in jobs if job.failed]
     lines = [Text(f"{len(jobs) - len(failed)} of {len(jobs)} jobs done, in {sweep}")]
     lines += [
         Text(f"job {job.folder.name} failed ({_given(job)}): {job.error}", "red") for job in failed
     ]
+    missed = [job.folder.name for job in jobs if job.code == MISSED]
+    if missed:
+        lines.append(Text(f"a required figure was missed in job {', '.join(missed)}", "yellow"))
     if best is not None:
-        settings = [f"{k}={v}" for k, v in best[0].settings.items() if k != "seed"]
-        command = shlex.join(["cnn-train", *settings])
+        swept = len({job.settings.get("seed") for job in jobs}) > 1
+        given = best[0].settings.items()
+        settings = [f"{k}={v}" for k, v in given if k != "seed" or not swept]
+        command = shlex.join(["cnn-train", *flags, *settings])
         lines.append(Text("best on validation: ", "bold").append(command, "not bold"))
     return lines
 

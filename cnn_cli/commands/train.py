@@ -38,7 +38,17 @@ def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
         return check.run(config, overrides)
     if crossvalidation.wanted(config):
         return crossvalidation.run(config, overrides, _where(config, folder, None), train_once)
-    return train_once(config, overrides, folder)
+    return train_once(config, overrides, folder) or _last_fold(config)
+
+
+def _last_fold(config: TrainConfig) -> int:
+    """The summary of a cross-validation that this training, a fold alone, has completed."""
+    folder = Path(config.run.dir) if config.run.dir else None
+    if config.resume:
+        run = run_of(find(config.resume, config.run.root, "last"))
+        folder = run.folder if run else None
+    whole = crossvalidation.completed(config, folder) if folder else None
+    return crossvalidation.conclude(config, whole, Display()) if whole else 0
 
 
 def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:

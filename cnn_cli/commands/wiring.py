@@ -100,6 +100,11 @@ def task(
 
 def _schedule(config: TrainConfig, dataset: Dataset) -> Schedule:
     schedule = build.schedule(config.schedule, config.trust)
+    if config.trainer.patience is not None and len(dataset.val) == 0:
+        raise UserError(
+            f"trainer.patience={config.trainer.patience}: counts validations, and there are no"
+            " validation pictures (dataset.val_fraction=0); give it some, or leave patience out"
+        )
     if isinstance(schedule, Plateau) and len(dataset.val) == 0:
         raise UserError(
             "schedule=plateau: follows the validation, and there are no validation pictures"

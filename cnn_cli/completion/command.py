@@ -79,5 +79,12 @@ def _described(one: Candidate) -> str:
 
 
 def _printable(found: Sequence[Candidate]) -> list[Candidate]:
-    """Without names that would break the lines of an answer."""
-    return [one for one in found if one.text.isprintable()]
+    """Without names that would break the lines of an answer, or that a shell would act on.
+
+    A place is quoted by the shell itself; the name of somebody's YAML file is not.
+    """
+    return [
+        one
+        for one in found
+        if one.text.isprintable() and (one.is_path or not set(one.text) & set("$`;&|<>\\"))
+    ]

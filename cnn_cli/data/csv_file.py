@@ -7,13 +7,11 @@ import torch
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.folder_tree import Files
 from cnn_cli.data.from_files import dataset_from_files
-from cnn_cli.data.selection import Selection
-from cnn_cli.data.split import cut, cut_groups, share, too_small
+from cnn_cli.data.selection import FEWEST_CLASSES, Selection
+from cnn_cli.data.split import cut, cut_groups, require_every_class, share, too_small
 from cnn_cli.data.table import Columns, Table, read_table
 from cnn_cli.errors import UserError
 from cnn_cli.limits import Fraction, NonNegativeInt, ProperFraction
-
-FEWEST_GROUPS = 2
 
 
 def csv_file(
@@ -43,7 +41,7 @@ def csv_file(
     where = Path(file).expanduser()
     columns = Columns(path_column, label_column, split_column, group_column)
     table = read_table(where, None if root is None else Path(root).expanduser(), columns)
-    if len(table.classes) < FEWEST_GROUPS and test_fraction < 1:
+    if len(table.classes) < FEWEST_CLASSES and test_fraction < 1:
         raise UserError(
             f"dataset.file: {where} has one class only ({table.classes[0]}); "
             "a classifier needs two or more"
@@ -87,6 +85,8 @@ def _parts(
             if train.groups
             else cut(train.labels, size, f"csv/{part}", keep=keep)
         )
+        key = f"dataset.{part}_fraction={fractions[part]:g}"
+        require_every_class(train.labels[rest], table.classes, key, 1)
         parts |= {"train": train.part(rest), part: train.part(own)}
         notes.append(f"{part}: {len(own)} pictures cut from train")
     return parts, notes

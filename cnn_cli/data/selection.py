@@ -2,15 +2,23 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, Self, TypeVar
+from typing import Annotated, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-from cnn_cli.data.split import SPLIT_SEED, Limit, cut, cut_groups, limited, share, too_small
+from cnn_cli.data.split import (
+    Limit,
+    cut,
+    cut_groups,
+    limited,
+    require_every_class,
+    share,
+    stratified_folds,
+    too_small,
+)
 from cnn_cli.errors import UserError, closest
 from cnn_cli.limits import Count, Range
-from cnn_cli.rng import derive
 
 FEWEST_CLASSES = 2
 SHOWN = 12
@@ -100,6 +108,8 @@ def _classes(
             f"dataset.classes: there is no class {', '.join(unknown)};"
             f" there are {', '.join(classes[:SHOWN])}{more}"
         )
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"dataset.classes: {', '.join(twice)} is named twice")
     kept = tuple(name for name in classes if name in names)
     if len(kept) < FEWEST_CLASSES:
         raise UserError("dataset.classes: a classifier needs two classes or more")
@@ -127,33 +137,26 @@ def _fold(
     pool = parts["train"].joined(parts["val"])
     if few := too_small(pool.labels, classes, folds):
         raise UserError(f"dataset.folds={folds}: there are too few pictures of {', '.join(few)}")
-    rest, test = _divided(pool, folds, fold)
+    if pool.groups and len(set(pool.groups)) < folds:
+        raise UserError(f"dataset.folds={folds}: there are only {len(set(pool.groups))} groups")
+    every = stratified_folds(pool.labels, pool.groups, folds, f"folds/{folds}")
+    test = every[fold - 1]
+    rest = torch.cat([*every[: fold - 1], *every[fold:]]).sort().values
     learning = pool.part(rest)
     size = share(len(rest), len(parts["val"].labels) / len(pool.labels))
     purpose = f"fold-{fold}/val"
+    key = f"dataset.folds={folds}, fold {fold}"
+    require_every_class(learning.labels, classes, key, 1 if size == 0 or learning.groups else 2)
     train, val = (
         cut_groups(learning.labels, learning.groups, size, purpose)
         if learning.groups and size
         else cut(learning.labels, size, purpose, keep=1)
     )
+    require_every_class(learning.labels[train], classes, key, 1)
     note = f"fold {fold} of {folds}: {len(test)} of the {len(pool.labels)} pictures are the test"
     own = len(parts["test"].labels)
     note += f"; the {own} test pictures are not touched" if own else ""
     return {"train": learning.part(train), "val": learning.part(val), "test": pool.part(test)}, note
-
-
-def _divided(pool: Raw, folds: int, fold: int) -> tuple[Tensor, Tensor]:
-    """Indices (rest, fold), the same for every training."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    seed = derive(SPLIT_SEED, f"folds/{folds}") % 2**32
-    kind: Any = StratifiedGroupKFold if pool.groups else StratifiedKFold
-    labels, groups = pool.labels.numpy(), list(pool.groups) or None
-    if groups and len(set(groups)) < folds:
-        raise UserError(f"dataset.folds={folds}: there are only {len(set(groups))} groups")
-    made = list(kind(folds, shuffle=True, random_state=seed).split(labels, labels, groups))
-    rest, test = made[fold - 1]
-    return torch.from_numpy(rest), torch.from_numpy(test)
 
 
 def _limits(limit: Limit | Mapping[str, Limit], parts: Collection[str]) -> Mapping[str, Limit]:

@@ -1,7 +1,8 @@
 """Stratified parts of a data set: always the same pictures, whatever the seed of the training."""
 
+import warnings
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,8 @@ from cnn_cli.rng import derive, generator
 SPLIT_SEED = 0
 """Splits are facts about a data set: results of different runs must be comparable."""
 
-FEWEST_GROUPS = 2
+MOST_FOLDS = 10
+"""Folds from which a part of whole groups is put together at most."""
 
 Limit = Count | Annotated[float, Range(0, 1, open_low=True)] | None
 """n = n pictures of each split, a share in (0, 1] = that part of it ("1 is one, 1.0 all")."""
@@ -46,20 +48,41 @@ def cut_groups(
 ) -> tuple[Tensor, Tensor]:
     """Indices (rest, part) that divide no group, with the classes as even as groups allow.
 
-    `part` has as near to `size` pictures as that. Raises UserError where there are too few groups.
+    `part` is made of the whole folds whose share is nearest to `size`. Both are sorted. Raises
+    UserError where there are too few groups, and where a class would be missing from the rest.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    folds = max(FEWEST_GROUPS, round(len(labels) / size))
-    if len(set(groups)) < folds:
+    number = len(set(groups))
+    share = size / len(labels)
+    ways = [(taken, folds) for folds in range(2, MOST_FOLDS + 1) for taken in range(1, folds)]
+    taken, folds = min(ways, key=lambda way: abs(way[0] / way[1] - share))  # the fewest folds first
+    if number < folds:
         raise UserError(
-            f"dataset: {len(set(groups))} groups are too few for a part of {size} of"
-            f" {len(labels)} pictures ({purpose}); ask for a larger part"
+            f"dataset.group_column: {number} groups are too few for a part of {size} of"
+            f" {len(labels)} pictures ({purpose}); ask for a larger part, or leave the groups out"
         )
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    for fold in stratified_folds(labels, groups, folds, purpose)[:taken]:
+        chosen[fold] = True
+    rest, own = (~chosen).nonzero().flatten(), chosen.nonzero().flatten()
+    return rest, own
+
+
+def stratified_folds(
+    labels: Tensor, groups: Sequence[str], folds: int, purpose: str
+) -> list[Tensor]:
+    """Sorted indices of each of the folds: classes in proportion, groups whole if there are any.
+
+    `purpose` names the random choice. There must be at least as many groups as folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     seed = derive(SPLIT_SEED, purpose) % 2**32
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    rest, own = next(splitter.split(labels.numpy(), labels.numpy(), groups))
-    return torch.from_numpy(rest).sort().values, torch.from_numpy(own).sort().values
+    kind: Any = StratifiedGroupKFold if groups else StratifiedKFold
+    splitter = kind(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():  # of rare classes: the caller looks at what came out
+        warnings.filterwarnings("ignore", message="The least populated class")
+        made = splitter.split(labels.numpy(), labels.numpy(), list(groups) or None)
+        return [torch.from_numpy(own).sort().values for _, own in made]
 
 
 def limited(labels: Tensor, limit: Limit, purpose: str) -> Tensor:
@@ -92,6 +115,16 @@ def too_small(labels: Tensor, classes: tuple[str, ...], least: int) -> list[str]
     counts = torch.bincount(labels, minlength=len(classes)).tolist()
     few = [(name, count) for name, count in zip(classes, counts, strict=True) if count < least]
     return [f"{name} ({count} picture{'s' * (count != 1)})" for name, count in few]
+
+
+def require_every_class(labels: Tensor, classes: tuple[str, ...], key: str, least: int) -> None:
+    """Raise UserError unless every class has `least` pictures left to train on."""
+    if few := too_small(labels, classes, least):
+        raise UserError(
+            f"{key}: leaves too few pictures of {', '.join(few)} to train on; groups are not"
+            " divided: take fewer or smaller parts, more groups of that class, or leave it out"
+            " (dataset.classes)"
+        )
 
 
 def _limited_size(n: int, limit: Limit) -> int:

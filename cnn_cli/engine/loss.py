@@ -9,6 +9,9 @@ from torch import Tensor
 
 from cnn_cli.errors import UserError, closest
 
+TINY = 1e-7
+"""Smallest 1 - p of the focal loss, float32's own step at 1."""
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -33,7 +36,8 @@ class Loss:
         logs = logits.float().log_softmax(dim=1)
         terms = targets * logs
         if self.gamma:
-            terms = terms * (1 - logs.exp()) ** self.gamma
+            # expm1 keeps what 1 - p rounds to 0, where the power has no finite slope
+            terms = terms * (-torch.expm1(logs)).clamp(min=TINY) ** self.gamma
         if self.weights is not None:
             terms = terms * self.weights
         return -terms.sum()

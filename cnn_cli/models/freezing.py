@@ -1,8 +1,9 @@
 """Parts of a network that are not trained: which they are, and what that means for them.
 
-The head is the network's last child with weights, the body all before it. The stages are the body's
-children with weights; one that holds over nine tenths of the body's weights (`features`, `stages`,
-`encoder`) is no stage: its own children are. A norm counts with the stage before it.
+The head is the network's last layer with weights, which gives the logits, the body all before it.
+The stages are the body's children with weights; one that holds over nine tenths of the body's
+weights (`features`, `stages`, `encoder`) is no stage: its own children are. A norm counts with the
+stage before it; dense layers before the head are stages as well.
 """
 
 from collections.abc import Sequence
@@ -45,13 +46,17 @@ def freeze(model: Classifier, what: Freeze) -> tuple[str, ...]:
 
 
 def head(network: nn.Module) -> str:
-    """Name of the child that gives the logits."""
-    return _children(network, "")[-1]
+    """Name of the layer that gives the logits: the last one with weights of its own."""
+    owners = [name.rpartition(".")[0] for name, _ in network.named_parameters()]
+    return owners[-1]
 
 
 def stages(network: nn.Module) -> list[list[str]]:
     """The names of the children of each stage, from the picture to the head."""
-    names = _children(network, "")[:-1]
+    body, last = _body(network), head(network).partition(".")[0]
+    dense = [name for name in body if name.partition(".")[0] == last]
+    names = [name for name in body if name not in dense] or dense
+    dense = [name for name in dense if name not in names]
     total = sum(_size(network, name) for name in names)
     while names:
         largest = max(names, key=lambda name: _size(network, name))
@@ -60,6 +65,7 @@ def stages(network: nn.Module) -> list[list[str]]:
             break
         place = names.index(largest)
         names[place : place + 1] = inner
+    names += dense
     found: list[list[str]] = []
     for name in names:
         if found and isinstance(network.get_submodule(name), NORMS):
@@ -75,7 +81,7 @@ def _parts(network: nn.Module, what: Freeze) -> list[str]:
     if what is None or what == 0:
         return []
     if what == BODY:
-        return [*loose, *_children(network, "")[:-1]]
+        return [*loose, *_body(network)]
     if isinstance(what, int):
         return _first(network, what)
     names = [what] if isinstance(what, str) else list(what)
@@ -86,6 +92,14 @@ def _parts(network: nn.Module, what: Freeze) -> list[str]:
         there = ", ".join(_children(network, ""))
         raise ValueError(f"freeze: the network has no {wrong[0]} to train{near}; it has {there}")
     return names
+
+
+def _body(network: nn.Module) -> list[str]:
+    """Names of the submodules before the head; of the child that holds it, those beside it."""
+    last, names = head(network), _children(network, "")
+    while names and names[-1] != last:
+        names[-1:] = _children(network, names[-1])
+    return names[:-1]
 
 
 def _first(network: nn.Module, count: int) -> list[str]:

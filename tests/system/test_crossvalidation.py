@@ -51,3 +51,23 @@ def test_a_sweep_shows_the_means_of_its_cross_validations(
     for job in ("0", "1"):
         mean = json.loads((sweep / job / "crossvalidation.json").read_text())["mean"]["accuracy"]
         assert f"{100 * mean:.2f}" in done.out.rpartition("validation %")[2]
+
+
+def test_folds_trained_one_by_one_are_told_together_by_the_last(
+    command: Command, tiny: tuple[str, ...]
+) -> None:
+    one = (*tiny, "dataset.folds=2", "trainer.epochs=1")
+    assert command(*one, "dataset.fold=1", "run.dir=runs/parts/fold-1").succeeded()
+    assert not Path("runs/parts/crossvalidation.json").exists()
+    second = command(*one, "dataset.fold=2", "run.dir=runs/parts/fold-2")
+    assert second.succeeded()
+    assert "each tested once" in second.out
+    assert command(*one, "run.name=together").succeeded()
+    means = [
+        json.loads(Path(f"runs/{name}/crossvalidation.json").read_text())["mean"]
+        for name in ("parts", "together")
+    ]
+    assert means[0] == means[1]
+    refused = command("evaluate", "checkpoint=parts")
+    assert refused.code == 2
+    assert "holds the folds of a cross-validation, fold-1, fold-2" in refused.err

@@ -47,7 +47,9 @@ def finished(folder: Path, seed: int, accuracy: float) -> str:
     (folder / "report/report.json").write_text(json.dumps(report))
     (folder / "environment.json").write_text(json.dumps(about | {"versions": {"torch": "2"}}))
     lines = ["# override: experiment=small", "# override: dataset.root=/x", f"seed: {seed}"]
-    (folder / "config.yaml").write_text("\n".join([*lines[:2], "# override: a=1", lines[2]]))
+    (folder / "config.yaml").write_text(
+        "\n".join([*lines[:2], "# override: model.weights='base'", lines[2]])
+    )
     return str(folder)
 
 
@@ -64,7 +66,9 @@ def test_rows_are_added_and_the_table_drawn(claims: ModuleType, tmp_path: Path) 
     assert "| not measured |  |" in claims.README.read_text()
     runs = [finished(tmp_path / str(seed), seed, 0.9 + seed / 100) for seed in (0, 1)]
     assert claims.main(["add", *runs]) == 0
-    assert json.loads(claims.RESULTS.read_text().splitlines()[0])["settings"] == ["a=1"]
+    assert json.loads(claims.RESULTS.read_text().splitlines()[0])["settings"] == [
+        "model.weights='base'"
+    ]
     assert claims.main(["table"]) == 0
     text = claims.README.read_text()
     assert text.startswith("before\n")

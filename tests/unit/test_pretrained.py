@@ -69,6 +69,7 @@ def test_without_a_network_it_says_what_to_put_where(hub: Path) -> None:
     [
         ({"_target_": "x.Net", "weights": "default"}, "only torchvision's models have weights"),
         (OURS | {"weights": "imagenet1k_v3"}, r"did you mean 'IMAGENET1K_V1'.*torchvision's for"),
+        (OURS | {"weights": "ResNet50_Weights.DEFAULT"}, "no such run or checkpoint file"),
         (OURS | {"weights": 3}, "model.weights=3: must be text or null"),
         ({"_target_": "x.Net", "weights": "gone.pt"}, "gone.pt: no such run or checkpoint file"),
     ],
@@ -99,7 +100,7 @@ class Evil:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"w": Evil()}, "no file of weights that is safe to load"),
+        ({"w": Evil()}, "holds Python objects, not only tensors, and is not loaded"),
         ([1], "holds no state_dict"),
         ({"a": 1}, "holds no state_dict"),
     ],

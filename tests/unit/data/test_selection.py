@@ -9,6 +9,7 @@ import torch
 
 from cnn_cli.data.assemble import Pictures
 from cnn_cli.data.selection import Selection, select
+from cnn_cli.data.split import stratified_folds
 from cnn_cli.errors import UserError
 
 CLASSES = ("ant", "bee", "cow")
@@ -120,3 +121,24 @@ def test_without_validation_the_folds_have_none() -> None:
 def test_what_cannot_be_selected_is_named(selection: Selection, groups: int, message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         chosen(selection, groups)
+
+
+def test_a_class_that_stands_in_one_group_cannot_be_tested_alone() -> None:
+    labels = torch.tensor([0, 1] * 12 + [2] * 6)
+    owners = [f"g{i // 2 % 6}" for i in range(24)] + ["lone"] * 6
+    raw = Pictures(torch.zeros(30, 1, 2, 2, dtype=torch.uint8), labels, list("x" * 30), owners)
+    given = {"train": raw, "val": raw.part(torch.arange(0)), "test": raw.part(torch.arange(0))}
+    test_of_lone = next(
+        fold
+        for fold in (1, 2, 3)
+        if "lone" in {owners[i] for i in stratified_folds(labels, owners, 3, "folds/3")[fold - 1]}
+    )
+    message = rf"folds=3, fold {test_of_lone}: leaves too few pictures of cow \(0 pictures\)"
+    with pytest.raises(UserError, match=message):
+        select(given, CLASSES, Selection(folds=3, fold=test_of_lone))
+
+
+def test_a_class_of_as_many_pictures_as_folds_is_no_crash() -> None:
+    given = {part: pictures(part, 10, 10, n) for part, n in (("train", 1), ("val", 1), ("test", 1))}
+    with pytest.raises(UserError, match=r"folds=2, fold 1: leaves too few pictures of cow \(1"):
+        select(given, CLASSES, Selection(folds=2, fold=1))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_cli.data.split import Limit, apportion, cut, limited, share, too_small
+from cnn_cli.data.split import Limit, apportion, cut, cut_groups, limited, share, too_small
 from cnn_cli.errors import UserError
 
 
@@ -120,3 +120,19 @@ def test_small_classes_are_named() -> None:
         "dog (1 picture)",
         "cow (0 pictures)",
     ]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.4, 0.6, 0.75, 0.9])
+def test_a_part_of_whole_groups_has_the_size_asked_for(share: float) -> None:
+    owners = [f"g{i // 2}" for i in range(200)]
+    every = torch.arange(200) % 2
+    rest, own = cut_groups(every, owners, round(200 * share), "x")
+    assert len(own) == pytest.approx(200 * share, abs=4)
+    assert sorted([*rest.tolist(), *own.tolist()]) == list(range(200))
+    assert not {owners[i] for i in rest.tolist()} & {owners[i] for i in own.tolist()}
+    assert torch.bincount(every[own]).tolist() == [len(own) // 2] * 2
+
+
+def test_too_few_groups_are_named() -> None:
+    with pytest.raises(UserError, match="2 groups are too few for a part of 1 of 10 pictures"):
+        cut_groups(torch.arange(10) % 2, ["a"] * 5 + ["b"] * 5, 1, "x")

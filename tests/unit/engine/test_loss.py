@@ -74,3 +74,11 @@ def test_unknown_and_empty_classes_are_refused_by_name() -> None:
         class_weights({"dg": 2.0}, ("cat", "dog"), LABELS)
     with pytest.raises(UserError, match="no training pictures of fish"):
         class_weights("auto", ("cat", "dog", "eel", "fish"), torch.tensor([0, 1, 2]))
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_the_focal_loss_has_a_gradient_where_a_picture_is_certain(gamma: float) -> None:
+    logits = torch.tensor([[200.0, 0.0, 0.0]], requires_grad=True)
+    Loss(0.0, None, gamma)(logits, torch.tensor([[1.0, 0.0, 0.0]])).backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()

@@ -91,3 +91,17 @@ def test_a_wrapper_of_all_stages_is_no_stage() -> None:
 def test_what_cannot_be_frozen_is_named(what: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         freeze(made(), what)
+
+
+def test_dense_layers_before_the_head_are_stages_and_part_of_the_body() -> None:
+    features = nn.Sequential(*(nn.Conv2d(1, 1, 3) for _ in range(3)))
+    dense = nn.Sequential(nn.Flatten(), nn.Linear(4, 400), nn.ReLU(), nn.Linear(400, 2))
+    network = nn.Sequential()
+    network.add_module("features", features)
+    network.add_module("classifier", dense)
+    model = Classifier(Normalize((0.5,), (0.5,)), network)
+    assert head(network) == "classifier.3"
+    assert stages(network) == [["features.0"], ["features.1"], ["features.2"], ["classifier.1"]]
+    freeze(model, "body")
+    left = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert left == {"net.classifier.3.weight", "net.classifier.3.bias"}
