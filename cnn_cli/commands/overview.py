@@ -158,14 +158,18 @@ def _short_number(value: float) -> str:
     return f"{value:.0f}"
 
 
-def next_commands(run: Run, trust: tuple[str, ...]) -> RenderableType:
-    """What one would type now; lines that can be copied whole."""
+def next_commands(run: Run, trust: tuple[str, ...], *, validated: bool) -> RenderableType:
+    """What one would type now; lines that can be copied whole. `validated`: val has pictures."""
+    other = f"split={'val' if validated else 'train'}"
     folder, program, trusted = shlex.quote(str(run.folder)), _command("cnn-train"), _trust(trust)
     text = Text("\n", overflow="fold", no_wrap=True).append("next\n", "bold")
     for command, purpose in (
         (f"{program} visualize checkpoint={folder}{trusted}", "curves, mistakes, Grad-CAM as PNG"),
         (f"{program} predict checkpoint={folder}{trusted} images=FILE", "pictures of your own"),
-        (f"{program} evaluate checkpoint={folder}{trusted} split=val", "the report on other data"),
+        (
+            f"{program} evaluate checkpoint={folder}{trusted} {other}",
+            "the report on other data",
+        ),
         (f"{_command('tensorboard')} --logdir {folder}", "curves in the browser"),
     ):
         text.append(f"  {command}").append(f"  # {purpose}\n", "dim")

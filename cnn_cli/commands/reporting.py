@@ -28,7 +28,9 @@ def split_of(dataset: Dataset, name: str, trained: Trained, renamed: Mapping[str
     split: Split = {"train": dataset.train, "val": dataset.val, "test": dataset.test}[name]
     numbers = class_numbers(dataset.classes, trained.classes, renamed)
     if len(split) == 0:
-        raise UserError(f"split={name}: {dataset.name} has no pictures in it; choose another split")
+        every = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
+        there = ", ".join(other for other, part in every.items() if len(part))
+        raise UserError(f"split={name}: {dataset.name} has no pictures in it; there are {there}")
     return split if numbers == tuple(range(len(numbers))) else Relabelled(split, numbers)
 
 

@@ -218,7 +218,7 @@ def _report(
     list_files(display, folder, files)
     code = check_required(config.require, report, display)
     if not display.brief:
-        display.say(next_commands(task.run, config.trust))
+        display.say(next_commands(task.run, config.trust, validated=len(task.dataset.val) > 0))
     return code
 
 

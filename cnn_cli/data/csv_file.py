@@ -46,7 +46,7 @@ def csv_file(
             f"dataset.file: {where} has one class only ({table.classes[0]}); "
             "a classifier needs two or more"
         )
-    notes = [
+    notes = [*table.notes] + [
         f"{len(set(files.groups))} groups in {part}"
         for part, files in table.parts.items()
         if files.groups

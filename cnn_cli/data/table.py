@@ -11,6 +11,7 @@ import torch
 from cnn_cli.data.folder_tree import PARTS, Files
 from cnn_cli.errors import UserError, closest
 
+FEWEST_COLUMNS = 2
 SHOWN = 10
 """Wrong lines named in one message."""
 
@@ -29,6 +30,7 @@ class Table(NamedTuple):
 
     classes: tuple[str, ...]
     parts: dict[str, Files]
+    notes: list[str]
 
 
 def read_table(file: Path, root: Path | None, columns: Columns) -> Table:
@@ -39,13 +41,14 @@ def read_table(file: Path, root: Path | None, columns: Columns) -> Table:
     no such column, lines without path, class or group, a picture named twice, an unknown part.
     """
     rows = _rows(file, columns)
+    base = root or file.parent
     problems = _wrong_lines(file, rows, columns)
+    problems += _absent(file, base, [row[columns.path] for row in rows if row[columns.path]])
     if problems:
         more = [f"and {len(problems) - SHOWN} more lines"] if len(problems) > SHOWN else []
         raise UserError(*problems[:SHOWN], *more)
     classes = tuple(sorted({row[columns.label] for row in rows}))
     numbers = {name: number for number, name in enumerate(classes)}
-    base = root or file.parent
     parts: dict[str, Files] = {}
     parted = [(_part(row, columns), row) for row in rows]
     for part in ("train", "val", "test"):
@@ -56,7 +59,7 @@ def read_table(file: Path, root: Path | None, columns: Columns) -> Table:
         names = [row[columns.path] for row in own]
         groups = [row[columns.group] for row in own] if columns.group else []
         parts[part] = Files([base / name for name in names], labels, names, groups)
-    return Table(classes, parts)
+    return Table(classes, parts, _unused_parts(rows, columns))
 
 
 def _rows(file: Path, columns: Columns) -> list[dict[str, str]]:
@@ -71,6 +74,11 @@ def _rows(file: Path, columns: Columns) -> list[dict[str, str]]:
     reader = csv.DictReader(text.splitlines(), delimiter=separator, restval="")
     there = [name.strip() for name in reader.fieldnames or ()]
     wanted = [name for name in columns if name is not None]
+    if len(there) < FEWEST_COLUMNS:
+        raise UserError(
+            f"dataset.file: the first line of {file} must name the columns, with comma, semicolon"
+            f" or tab between them; it is: {head.strip()[:80] or 'empty'}"
+        )
     if missing := [name for name in wanted if name not in there]:
         keys = dict(zip(columns, Columns._fields, strict=True))
         raise UserError(
@@ -81,10 +89,35 @@ def _rows(file: Path, columns: Columns) -> list[dict[str, str]]:
             )
         )
     reader.fieldnames = there
-    rows = [{name: (row.get(name) or "").strip() for name in wanted} for row in reader]
+    rows = [{name: (row.get(name) or "").strip() for name in there} for row in reader]
     if not rows:
         raise UserError(f"dataset.file: {file} has no lines below its head")
     return rows
+
+
+def _unused_parts(rows: Sequence[dict[str, str]], columns: Columns) -> list[str]:
+    """A note on a column that tells train, val and test apart and was not named."""
+    known = {name for names in PARTS.values() for name in names}
+    return [
+        f"the column {name} holds {', '.join(sorted(values))} and is not used; where it means the"
+        f" parts, give dataset.split_column={name}"
+        for name in (rows[0] if columns.split is None else ())
+        if len(values := {row[name].lower() for row in rows}) > 1 and values <= known
+    ]
+
+
+def _absent(file: Path, base: Path, names: Sequence[str]) -> list[str]:
+    """Problems for files that are not there."""
+    gone = [name for name in names if not (base / name).exists()]
+    if not gone:
+        return []
+    if len(gone) == len(names):
+        fix = "give dataset.root=FOLDER, where its paths start"
+        where = f"{base.resolve()} ({gone[0]}, ...)"
+        return [f"dataset.root: none of the {len(names)} files of {file} is in {where}; {fix}"]
+    more = [f"and {len(gone) - SHOWN} more"] if len(gone) > SHOWN else []
+    listed = ", ".join([*gone[:SHOWN], *more])
+    return [f"dataset.file: {len(gone)} files that {file} names are not in {base}: {listed}"]
 
 
 def _wrong_lines(file: Path, rows: Sequence[dict[str, str]], columns: Columns) -> list[str]:
