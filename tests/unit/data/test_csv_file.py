@@ -108,7 +108,7 @@ def test_groups_in_two_parts_of_the_table_are_noted(tmp_path: Path) -> None:
 def test_paths_start_at_the_root_given(tmp_path: Path) -> None:
     write(tmp_path / "pictures", [], pictures=10)
     file = write(tmp_path, ["path,label"] + [f"{i}.png,{'ab'[i % 2]}" for i in range(10)])
-    with pytest.raises(UserError, match="10 of 10 pictures cannot be read"):
+    with pytest.raises(UserError, match=r"none of the 10 files of .*give dataset.root=FOLDER"):
         load(file)
     assert len(load(file, root=str(tmp_path / "pictures")).train) == 6
 
@@ -151,3 +151,19 @@ def test_a_missing_table_and_one_that_is_no_text_are_told(tmp_path: Path) -> Non
     (tmp_path / "bytes.csv").write_bytes(b"path,label\n\xff\xfe")
     with pytest.raises(UserError, match="is no UTF-8 text"):
         load(tmp_path / "bytes.csv")
+
+
+def test_a_split_column_that_is_not_used_is_told(tmp_path: Path) -> None:
+    lines = [f"{i}.png,{'ab'[i % 2]},{('train', 'test')[i > 9]}" for i in range(20)]
+    file = write(tmp_path, ["path,label,part", *lines], pictures=20)
+    assert any("dataset.split_column=part" in note for note in load(file).notes)
+    used = load(file, split_column="part")
+    assert not any("split_column" in note for note in used.notes)
+
+
+def test_a_first_line_without_columns_is_shown(tmp_path: Path) -> None:
+    file = write(tmp_path, ["path|label", "0.png|a"])
+    with pytest.raises(
+        UserError, match=r"comma, semicolon or tab between them; it is: path\|label"
+    ):
+        load(file)
