@@ -142,7 +142,7 @@ def test_wrong_tables_are_refused_with_their_line(
     tmp_path: Path, lines: list[str], options: dict[str, object], told: str
 ) -> None:
     with pytest.raises(UserError, match=told):
-        load(write(tmp_path, lines, pictures=2), **options)
+        load(write(tmp_path, lines, pictures=10), **options)
 
 
 def test_a_missing_table_and_one_that_is_no_text_are_told(tmp_path: Path) -> None:
