@@ -88,12 +88,15 @@ def adopted(
 ) -> dict[str, Any]:
     """The values of the data set's node that change, for pictures as the weights know them.
 
-    Size, mean and std are those of the weights unless `given` names them (`dataset.size`); the
-    channels stay the data's. Grey takes the mean over three channels, colour the one of grey.
+    Size, resizing, mean and std are those of the weights unless `given` names them
+    (`dataset.size`); the channels stay the data's. Grey takes the mean over three channels, colour
+    the one of grey.
     """
     if own is None:
         return {}
     found: dict[str, Any] = {"size": own.size}
+    if own.resize != data.resize:
+        found["resize"] = own.resize
     for key in ("mean", "std"):
         values = getattr(own, key)
         if values is None:

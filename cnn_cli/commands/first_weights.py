@@ -37,6 +37,8 @@ def _told(before: Preprocessing, own: Preprocessing | None, changes: Mapping[str
     if changes.get("size", before.size) != before.size:
         keep = f"dataset.size={before.size}"
         parts.insert(0, f"size {own.size}, not {before.size} ({keep} keeps that)")
+    if "resize" in changes:
+        parts.append(f"resize={own.resize}")
     kept = (
         f"; trained on pictures of {own.size}"
         if before.size != own.size and "size" not in changes

@@ -22,6 +22,9 @@ from cnn_cli.visualize.subject import Subject
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LONGEST = 60
+"""Characters of the figures' names in the name of their folder."""
+
 
 def run(config: VisualizeConfig | PreviewConfig, overrides: list[str], folder: Path | None) -> int:
     """Draw every figure asked for into one folder."""
@@ -35,7 +38,8 @@ def run(config: VisualizeConfig | PreviewConfig, overrides: list[str], folder: P
         subject = _subject(config, overrides, load(path, device, config.trust), device, display)
     # All are drawn before a folder is made, so that a wrong request leaves nothing behind.
     pictures = _draw(config, overrides, subject, display)
-    what = "+".join(config.figure)[:60]
+    what = "+".join(config.figure)
+    what = what if len(what) <= LONGEST else f"{len(config.figure)}-figures"
     target = output_folder(config.output, path, config.run.root, "figures", what, folder)
     for stem, picture in pictures.items():
         save(picture, target / f"{stem}.png", dpi=config.dpi)

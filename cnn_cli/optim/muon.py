@@ -24,7 +24,8 @@ class Muon(Optimizer):
     behind, scaled to `lr` times the kernel's own norm; after the step the kernel has the norm it
     started with, as in KellerJordan/cifar10-airbench. `lr` is therefore a relative change, the same
     for every width and depth, and kernels need no weight decay. That suits networks that normalise
-    after their convolutions. A kernel that starts at zero has no norm to keep and goes as the rest.
+    after their convolutions. A kernel that starts at zero has no norm to keep: it descends as the
+    rest do, at the kernels' rate.
 
     All other parameters (norms, biases, dense layers) go by Nesterov momentum at `rest_lr`, those
     with weights to decay pulled by `weight_decay` of their group.

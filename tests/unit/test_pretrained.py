@@ -127,6 +127,8 @@ def test_weights_of_which_nothing_fits_are_refused(tmp_path: Path) -> None:
         (GREY, COLOUR, {"dataset.size", "dataset.std"}, {"mean": (0.5,)}),
         (COLOUR, GREY, set(), {"size": 28, "mean": (0.3,) * 3, "std": (0.2,) * 3}),
         (GREY, Preprocessing(1, 32), set(), {"size": 32}),
+        (GREY, Preprocessing(1, 28, "pad"), set(), {"size": 28, "resize": "pad"}),
+        (GREY, Preprocessing(1, 28, "pad"), {"dataset.resize"}, {"size": 28}),
     ],
 )
 def test_pictures_are_prepared_as_the_weights_know_them(
