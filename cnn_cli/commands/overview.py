@@ -37,7 +37,7 @@ def overview(
     facts.add_column(overflow="fold")
     for name, text in _facts(config, task, state, summary).items():
         facts.add_row(name, Text(text))
-    texts = [*summary.warnings, *filter(None, [task.device.warning])]
+    texts = [*summary.warnings, *filter(None, [task.device.warning, _twice(config)])]
     warnings = [Text(f"warning: {text}", "yellow") for text in texts]
     layers: list[RenderableType] = [] if brief else [_layers(summary), Text()]
     return Group(*layers, facts, *warnings, Text())
@@ -65,6 +65,17 @@ def _facts(
         "device": str(task.device),
         "run": str(task.run.folder),
     }
+
+
+def _twice(config: TrainConfig) -> str:
+    """A warning where rare classes are helped in two ways."""
+    both = config.loss.class_weights == "auto" and config.trainer.sampling == "balanced"
+    return (
+        "loss.class_weights=auto and trainer.sampling=balanced both make rare classes count more,"
+        " and together too much; one of them is enough"
+        if both
+        else ""
+    )
 
 
 def _augmentation(augmentation: Augmentation) -> str:

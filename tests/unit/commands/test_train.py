@@ -79,3 +79,16 @@ def test_a_run_that_has_stopped_early_is_not_trained_on(capsys):
     assert main(["resume=early"]) == 0
     assert (Path("runs/early") / "metrics.jsonl").read_text() == steps
     assert Path("runs/early/report/report.json").is_file()
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+def test_helping_rare_classes_twice_is_warned_of(sampling, capsys):
+    given = ("trainer.epochs=1", "loss.class_weights=auto", f"trainer.sampling={sampling}")
+    assert main(["train", *SMALL, *given]) == 0
+    assert ("together too much" in capsys.readouterr().out) is (sampling == "balanced")
+
+
+def test_patience_without_validation_is_refused(capsys):
+    assert main(["train", *SMALL, "trainer.patience=2", "dataset.val_fraction=0"]) == 2
+    assert "trainer.patience=2: counts validations" in capsys.readouterr().err
+    assert not Path("runs").exists()
