@@ -29,6 +29,7 @@ OURS = f"{torchvision_model.__module__}.{torchvision_model.__name__}"
 NESTED = ("state_dict", "model", "model_state_dict")
 """Names under which other programs keep the weights in their checkpoints."""
 
+SUFFIXES = (".pt", ".pth", ".ckpt", ".bin")
 HALF = 0.5
 """Share of the parameters below which the weights may be of another model."""
 
@@ -73,6 +74,8 @@ def read(node: Node, root: str) -> Pretrained | None:
             "model.weights=default: only torchvision's models have weights of their own"
             " (model=torchvision model.name=resnet18); give a run or a file"
         )
+    if Path(given).suffix in SUFFIXES and not (Path(given).exists() or Path(root, given).exists()):
+        raise UserError(f"model.weights: there is no file {Path(given).resolve()}")
     try:
         return _of_file(find_checkpoint(given, Path(root), "best"))
     except UserError as error:

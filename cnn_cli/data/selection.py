@@ -136,7 +136,10 @@ def _fold(
         raise UserError(f"dataset.fold={fold}: must be one of dataset.folds={folds}, from 1 up")
     pool = parts["train"].joined(parts["val"])
     if few := too_small(pool.labels, classes, folds):
-        raise UserError(f"dataset.folds={folds}: there are too few pictures of {', '.join(few)}")
+        most = int(torch.bincount(pool.labels, minlength=len(classes)).min())
+        raise UserError(
+            f"dataset.folds={folds}: there are too few pictures of {', '.join(few)}; at most {most}"
+        )
     if pool.groups and len(set(pool.groups)) < folds:
         raise UserError(f"dataset.folds={folds}: there are only {len(set(pool.groups))} groups")
     every = stratified_folds(pool.labels, pool.groups, folds, f"folds/{folds}")

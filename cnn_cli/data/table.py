@@ -1,7 +1,6 @@
 """A table (CSV or TSV) of picture files and their classes, perhaps with parts and groups."""
 
 import csv
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -122,15 +121,19 @@ def _absent(file: Path, base: Path, names: Sequence[str]) -> list[str]:
 
 def _wrong_lines(file: Path, rows: Sequence[dict[str, str]], columns: Columns) -> list[str]:
     problems = []
-    times = Counter(row[columns.path] for row in rows)
+    places: dict[str, list[int]] = {}
+    for number, row in enumerate(rows, start=2):
+        places.setdefault(row[columns.path], []).append(number)
     needed = [name for name in (columns.path, columns.label, columns.group) if name]
     for number, row in enumerate(rows, start=2):
-        where = f"dataset.file: {file}, line {number}"
+        where, same = f"dataset.file: {file}, line {number}", places[row[columns.path]]
         if empty := [name for name in needed if not row[name]]:
             problems.append(f"{where}: nothing in {', '.join(empty)}")
-        elif times[row[columns.path]] > 1:
+        elif len(same) > 1 and number == same[0]:
+            labels = dict.fromkeys(rows[line - 2][columns.label] or "nothing" for line in same)
             problems.append(
-                f"{where}: {row[columns.path]} is there {times[row[columns.path]]} times"
+                f"dataset.file: {file}, lines {', '.join(map(str, same))}: {row[columns.path]} is"
+                f" there {len(same)} times, as {' and '.join(labels)}"
             )
         elif columns.split and _part(row, columns) is None:
             known = ", ".join(PARTS)
