@@ -21,6 +21,7 @@ from cnn_cli.engine.state import TrainState, restore
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.engine.train import Task, train
 from cnn_cli.errors import TrainingError, UserError
+from cnn_cli.inputs import selection
 from cnn_cli.report.files import CONFUSION, write_report
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import print_report
@@ -38,17 +39,20 @@ def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
         return check.run(config, overrides)
     if crossvalidation.wanted(config):
         return crossvalidation.run(config, overrides, _where(config, folder, None), train_once)
-    return train_once(config, overrides, folder) or _last_fold(config)
+    place = _place_of_fold(config)
+    code = train_once(config, overrides, folder)
+    whole = crossvalidation.completed(config, place) if place and not code else None
+    return crossvalidation.conclude(config, whole, Display()) if whole else code
 
 
-def _last_fold(config: TrainConfig) -> int:
-    """The summary of a cross-validation that this training, a fold alone, has completed."""
-    folder = Path(config.run.dir) if config.run.dir else None
-    if config.resume:
+def _place_of_fold(config: TrainConfig) -> Path | None:
+    """The run's folder, where it is known before and this is one fold, trained alone."""
+    if selection(config.dataset).fold is None:
+        return None
+    if config.resume:  # looked up now: training goes on to other checkpoints
         run = run_of(find(config.resume, config.run.root, "last"))
-        folder = run.folder if run else None
-    whole = crossvalidation.completed(config, folder) if folder else None
-    return crossvalidation.conclude(config, whole, Display()) if whole else 0
+        return run.folder if run else None
+    return Path(config.run.dir) if config.run.dir else None
 
 
 def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
