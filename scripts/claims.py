@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -55,6 +55,12 @@ class Recipe:
         return [word for word in words if word != "-m" and not word.startswith("seed=")]
 
 
+def refuse(message: str) -> NoReturn:
+    """End the program as cnn-train does for a wrong request."""
+    print(f"claims: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 def recipe(path: Path) -> Recipe:
     """Read one file. Raises ValueError where its header has no claim or no command."""
     text = path.read_text()
@@ -73,7 +79,7 @@ def recipes(names: Sequence[str] = ()) -> list[Recipe]:
     there = {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
     for name in names:
         if name not in there:
-            sys.exit(f"claims: there is no recipe {name}; there are {', '.join(there)}")
+            refuse(f"there is no recipe {name}; there are {', '.join(there)}")
     return [recipe(there[name]) for name in names or there]
 
 
@@ -147,7 +153,7 @@ def append(row: dict[str, Any]) -> None:
 def run(wanted: Iterable[Recipe], settings: Sequence[str]) -> int:
     """Train what is missing, one seed after another. Returns the exit code."""
     if changed := sorted(changes(settings)):
-        sys.exit(f"claims: {changed[0]} would change what is claimed; allowed are {PLACES[:-2]}")
+        refuse(f"{changed[0]} would change what is claimed; allowed are {', '.join(PLACES[:4])}")
     for each in wanted:
         missing = [seed for seed in each.seeds if seed not in measured(each)]
         if missing and (code := _prepare(each, settings)):
@@ -236,11 +242,11 @@ def main(words: Sequence[str]) -> int:
                 check(row)
                 append(row)
             except (OSError, ValueError) as error:
-                sys.exit(f"claims: {error}")
+                refuse(str(error))
     elif verb == "table":
         draw(README)
     else:
-        sys.exit(__doc__)
+        refuse(str(__doc__))
     return 0
 
 
