@@ -124,6 +124,26 @@ def test_what_is_measured_is_not_run_again(
         (["add", "nowhere"], "nowhere"),
     ],
 )
-def test_wrong_requests_are_refused(claims: ModuleType, words: list[str], message: str) -> None:
-    with pytest.raises(SystemExit, match=message):
+def test_wrong_requests_are_refused(
+    claims: ModuleType, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
         claims.main(words)
+    assert refused.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_run_with_other_settings_is_no_claim(
+    claims: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(finished(tmp_path / "run", 0, 0.9))
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text("# override: trainer.epochs=1\n" + text)
+    with pytest.raises(SystemExit) as refused:
+        claims.main(["add", str(run)])
+    assert refused.value.code == 2
+    assert "with other settings: trainer.epochs=1" in capsys.readouterr().err
+    assert not claims.RESULTS.exists()
+    with pytest.raises(SystemExit):
+        claims.main(["run", "trainer.epochs=1"])
+    assert "trainer.epochs=1 would change what is claimed" in capsys.readouterr().err
