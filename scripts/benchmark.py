@@ -1,9 +1,11 @@
 """Speed side by side: scripts/benchmark ops [NAME ...] [--rounds N] [--json FILE]
 
 ops: each augmentation on 512 pictures of 3x32x32 on one thread, against torchvision's transforms
-v1 (a PIL picture at a time, as in most tutorials) and v2 (a uint8 tensor at a time), all up to a
-float tensor. The competitors take turns (A B C A B C ...); the table shows medians in pictures a
-second, how much faster than the better of the two, and the spread of ours.
+v1 (a PIL picture at a time, as in most tutorials) and v2 (a uint8 tensor at a time), all from
+pictures in memory to a normalised float tensor. The competitors take turns (A B C A B C ...) in one
+process, which keeps freed memory as the trainer does; the table shows medians in pictures a second,
+how much faster than the better of the two, and the spread of ours. `op alone` takes a batch that is
+gathered already and leaves it as it comes out: what the op adds.
 """
 
 import argparse
@@ -12,7 +14,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,8 @@ from cnn_cli.augmentation.pipeline import Augmentation, Op
 from cnn_cli.augmentation.policies import RandAugment, TrivialAugment
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.resident import Resident
+from cnn_cli.device import keep_memory
+from cnn_cli.models.classifier import Normalize
 
 BATCH, SIZE, CLASSES, KEPT = 512, 32, 10, 50_000
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -49,18 +53,27 @@ def batched(**ops: Op) -> Call:
     augmentation = Augmentation(ops, 0)
     window = augmentation.window(SIZE)
     plan = Plan(KEPT, BATCH, epochs=1000, seed=0)
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    normalize = Normalize(MEAN, STD)
     one_hot = torch.eye(CLASSES)
     source = split.batches(plan, 0, window)
 
     def call(step: int) -> Tensor:
         batch = next(source)
         pictures, _ = augmentation(batch.images, one_hot[batch.labels], step, window is not None)
-        if pictures.dtype == torch.uint8:
-            pictures = pictures / 255
-        return (pictures - mean) / std
+        return normalize(pictures)
 
     return call
+
+
+def op_alone(ops: Mapping[str, Op]) -> Call:
+    """Drawing and applying the ops, on one batch in the trainer's memory format."""
+    rows = torch.randint(256, (BATCH, SIZE, SIZE, 3), dtype=torch.uint8)
+    pictures = rows.permute(0, 3, 1, 2)
+    if not all(op.pixels_only for op in ops.values()):
+        pictures = pictures / 255
+    targets = torch.eye(CLASSES)[torch.arange(BATCH) % CLASSES]
+    augmentation = Augmentation(ops, 0)
+    return lambda step: augmentation(pictures, targets, step, cropped=False)
 
 
 def one_by_one_v1(transform: Any, on_tensor: Any = None) -> Call:
@@ -102,6 +115,10 @@ AFFINE: dict[str, Any] = {"degrees": 15, "translate": (0.1, 0.1), "scale": (0.9,
 JITTER = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4}
 
 
+def ours(**ops: Op) -> dict[str, Callable[[], Call]]:
+    return {"ours": partial(batched, **ops), "op alone": partial(op_alone, ops)}
+
+
 def both(v1_transform: Any, v2_transform: Any) -> dict[str, Callable[[], Call]]:
     return {
         "v1": partial(one_by_one_v1, v1_transform),
@@ -111,45 +128,44 @@ def both(v1_transform: Any, v2_transform: Any) -> dict[str, Callable[[], Call]]:
 
 OPS: dict[str, dict[str, Callable[[], Call]]] = {
     "crop_flip": {
-        "ours": partial(batched, **CROP_FLIP),
+        **ours(**CROP_FLIP),
         **both(
             v1.Compose([v1.RandomCrop(**CROP), v1.RandomHorizontalFlip()]),
             v2.Compose([v2.RandomCrop(**CROP), v2.RandomHorizontalFlip()]),
         ),
     },
     "resized_crop": {
-        "ours": partial(batched, c=ResizedCrop((0.3, 1.0), (0.75, 1.333))),
+        **ours(c=ResizedCrop((0.3, 1.0), (0.75, 1.333))),
         **both(
             v1.RandomResizedCrop(SIZE, (0.3, 1.0)),
             v2.RandomResizedCrop(SIZE, (0.3, 1.0), antialias=False),
         ),
     },
     "rotation": {
-        "ours": partial(batched, r=Rotation(15.0, "zero")),
+        **ours(r=Rotation(15.0, "zero")),
         **both(
             v1.RandomRotation(15, v1.InterpolationMode.BILINEAR),
             v2.RandomRotation(15, v2.InterpolationMode.BILINEAR),
         ),
     },
     "affine": {
-        "ours": partial(batched, a=Affine(15.0, 10.0, (0.9, 1.1), 0.1, "zero")),
+        **ours(a=Affine(15.0, 10.0, (0.9, 1.1), 0.1, "zero")),
         **both(
             v1.RandomAffine(**AFFINE, interpolation=v1.InterpolationMode.BILINEAR),
             v2.RandomAffine(**AFFINE, interpolation=v2.InterpolationMode.BILINEAR),
         ),
     },
     "jitter": {
-        "ours": partial(batched, j=ColourJitter(**JITTER)),
+        **ours(j=ColourJitter(**JITTER)),
         **both(v1.ColorJitter(**JITTER), v2.ColorJitter(**JITTER)),
     },
     "erasing": {
-        "ours": partial(batched, e=RandomErasing(0.5, (0.02, 0.33), (0.3, 3.3))),
+        **ours(e=RandomErasing(0.5, (0.02, 0.33), (0.3, 3.3))),
         "v1": partial(one_by_one_v1, None, v1.RandomErasing(0.5)),
         "v2": partial(one_by_one_v2, None, v2.RandomErasing(0.5)),
     },
     "trivial": {
-        "ours": partial(
-            batched,
+        **ours(
             t=TrivialAugment(
                 rotate=135.0, shear=0.99, translate=32, enhance=0.99, posterize=2, **POLICY
             ),
@@ -157,8 +173,7 @@ OPS: dict[str, dict[str, Callable[[], Call]]] = {
         **both(v1.TrivialAugmentWide(), v2.TrivialAugmentWide()),
     },
     "randaugment": {
-        "ours": partial(
-            batched,
+        **ours(
             r=RandAugment(
                 rotate=30.0,
                 shear=0.3,
@@ -173,11 +188,11 @@ OPS: dict[str, dict[str, Callable[[], Call]]] = {
         **both(v1.RandAugment(), v2.RandAugment()),
     },
     "mixup": {
-        "ours": partial(batched, m=MixUp(0.2, 1.0)),
+        **ours(m=MixUp(0.2, 1.0)),
         "v2 on the batch": partial(whole_batch_v2, v2.MixUp(alpha=0.2, num_classes=CLASSES)),
     },
     "cutmix": {
-        "ours": partial(batched, c=CutMix(1.0, 1.0)),
+        **ours(c=CutMix(1.0, 1.0)),
         "v2 on the batch": partial(whole_batch_v2, v2.CutMix(alpha=1.0, num_classes=CLASSES)),
     },
 }
@@ -202,7 +217,7 @@ def measure_ops(names: list[str], rounds: int) -> list[dict[str, Any]]:
         torch.manual_seed(0)
         rates = turns({who: make() for who, make in OPS[name].items()}, rounds)
         medians = {who: statistics.median(values) for who, values in rates.items()}
-        peers = [value for who, value in medians.items() if who != "ours"]
+        peers = [value for who, value in medians.items() if who not in ("ours", "op alone")]
         low, _, high = statistics.quantiles(rates["ours"], n=4)
         ratio = medians["ours"] / max(peers)
         rows.append({"op": name, **medians, "ratio": ratio, "quartiles": [low, high]})
@@ -226,16 +241,16 @@ def machine() -> dict[str, Any]:
 
 def show(rows: list[dict[str, Any]], about: dict[str, Any], rounds: int) -> None:
     title = ", ".join(f"{key} {value}" for key, value in about.items())
-    table = Table(caption=f"{BATCH} pictures of 3x{SIZE}x{SIZE}, n = {rounds}; {title}")
-    table.add_column("op")
-    for name in ("ours, images/s", "quartiles", "torchvision v1", "v2", "ratio"):
+    table = Table(caption=f"images/s, 3x{SIZE}x{SIZE}, {BATCH} a round, n = {rounds}; {title}")
+    table.add_column("op", no_wrap=True)
+    for name in ("op alone", "ours", "quartiles", "v1", "v2", "ratio"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        low, high = row["quartiles"]
         peers = [row.get("v1"), row.get("v2", row.get("v2 on the batch"))]
-        cells = ["-" if value is None else f"{value:,.0f}" for value in peers]
-        ours, spread = f"{row['ours']:,.0f}", f"{low:,.0f} - {high:,.0f}"
-        table.add_row(row["op"], ours, spread, *cells, f"{row['ratio']:.1f}x")
+        figures = [row["op alone"], row["ours"], *row["quartiles"], *peers]
+        alone, whole, low, high, old, new = (f"{x:,.0f}" if x else "-" for x in figures)
+        cells = [alone, whole, f"{low} - {high}", old, new, f"{row['ratio']:.1f}x"]
+        table.add_row(row["op"], *cells)
     Console().print(table)
 
 
@@ -249,6 +264,7 @@ def main(words: list[str]) -> None:
     if unknown := [name for name in given.names if name not in OPS]:
         parser.error(f"no op {unknown[0]}; there are {', '.join(OPS)}")
     torch.set_num_threads(1)
+    keep_memory()
     rows, about = measure_ops(given.names or list(OPS), given.rounds), machine()
     show(rows, about, given.rounds)
     if given.json:
