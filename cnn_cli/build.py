@@ -26,11 +26,10 @@ from cnn_cli.optim.ranges import argument_kinds
 from cnn_cli.optim.schedules import Schedule
 from cnn_cli.rng import seed_layers
 from cnn_cli.sections import DatasetFacts, DeviceConfig
+from cnn_cli.sources import UNTRAINED
 from cnn_cli.targets import locate
 
 FACTS = tuple(DatasetFacts.__dataclass_fields__)
-MARK = "_untrained_"
-"""Key of a figure's node that is no argument: it says whether it can do without a trained model."""
 Trust = Sequence[str]
 
 
@@ -158,7 +157,7 @@ def _figure(key: str, node: Any, trust: Trust) -> Callable[..., Any]:
     promised = str(inspect.signature(target).return_annotation)
     is_figure = inspect.isfunction(target) and promised.endswith("Figure]")
     require_kind(key, target, trust, is_figure, "a function returning dict[str, Figure]")
-    own = {name: value for name, value in node.items() if name != MARK}
+    own = {name: value for name, value in node.items() if name != UNTRAINED}  # no argument
     options = bind(key, target, own, {"subject": None}).keywords
     return partial(target, **{k: v for k, v in options.items() if k != "subject"})
 

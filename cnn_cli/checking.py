@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import inspect
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -130,7 +131,7 @@ def _limited(key: str, value: Any, kind: Any, problems: list[str]) -> Any:
     result = conform(key, value, base, found)
     if found:
         plain, whole = (f"{key}={show(value)}: must be {describe(k)}" for k in (base, kind))
-        problems.extend(whole if line == plain else line for line in found)
+        problems.extend(whole + _as_share(value) if line == plain else line for line in found)
         return result
     problems.extend(
         f"{key}={show(value)}: must be {limit}"
@@ -142,7 +143,7 @@ def _limited(key: str, value: Any, kind: Any, problems: list[str]) -> Any:
 
 def _union(key: str, value: Any, kind: Any, problems: list[str]) -> Any:
     members = _members(kind)
-    exact = [member for member in members if _base(member) is type(value)]
+    exact = [member for member in members if _is_of(value, member)]
     found: list[str] = []
     for member in exact or members:
         trial: list[str] = []
@@ -154,8 +155,22 @@ def _union(key: str, value: Any, kind: Any, problems: list[str]) -> Any:
     if exact or (len(others) == 1 and isinstance(value, Mapping | list | tuple)):
         problems.extend(found)
     else:
-        problems.append(f"{key}={show(value)}: must be {describe(kind)}")
+        problems.append(f"{key}={show(value)}: must be {describe(kind)}{_as_share(value)}")
     return value
+
+
+def _as_share(value: Any) -> str:
+    """What a percentage is as the number that is wanted."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
+    return f"; {value} is {float(found[1]) / 100:g}" if found else ""
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Whether `value` is meant as that member of a union, right or wrong in its parts."""
+    base = _base(kind)
+    if isinstance(value, Mapping):
+        return (typing.get_origin(base) or base) in _MAPPINGS or dataclasses.is_dataclass(base)
+    return base is type(value)
 
 
 def _members(union: Any) -> list[Any]:

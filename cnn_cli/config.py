@@ -161,6 +161,7 @@ def parse(command: str, cfg: "DictConfig") -> Config:
     values = plain(cfg, problems)
     if isinstance(values.get("require"), Mapping):
         conform("require", values["require"], RequireConfig, problems)
+        values["require"] = {} if problems else values["require"]  # told once is enough
     if isinstance(values.get("dataset"), Mapping):
         _check_facts(values["dataset"], problems)
     untrained = command == "visualize" and values.get("checkpoint") is None

@@ -1,6 +1,7 @@
 """What a data set's node says about its pictures: their form, and which of them are used."""
 
 import dataclasses
+from pathlib import Path
 
 from cnn_cli import checking
 from cnn_cli.config import Node
@@ -10,7 +11,18 @@ from cnn_cli.errors import UserError
 from cnn_cli.limits import Count, Positive
 
 PREPROCESSING = tuple(Preprocessing.__dataclass_fields__)
+PLACES = ("root", "file")
 SELECTION = tuple(Selection.__dataclass_fields__)
+
+
+def located(node: Node) -> Node:
+    """`node` with absolute places of its files, so that a run can be used from other folders too.
+
+    What begins with ~ stays as it is.
+    """
+    given = {name: str(node[name]) for name in PLACES if node.get(name) is not None}
+    moved = {name: place for name, place in given.items() if not place.startswith("~")}
+    return {**node, **{name: str(Path(place).resolve()) for name, place in moved.items()}}
 
 
 def preprocessing(node: Node) -> Preprocessing:

@@ -15,13 +15,10 @@ from omegaconf import OmegaConf
 
 from cnn_cli.paths import config_dir
 from cnn_cli.run import runs
+from cnn_cli.sources import OF_A_RUN_ONLY, OF_TRAIN_ONLY, UNTRAINED
 
 NAME = "preview"
 """Name of the primary config of a `visualize` without a run."""
-
-MARK = "_untrained_"
-OF_TRAIN_ONLY = ("defaults", "resume", "check", "run", "hydra")
-OF_A_RUN_ONLY = ("defaults", "checkpoint", "batch_size", "class_map")
 
 
 def figures(loader: ConfigLoaderImpl) -> list[str]:
@@ -31,7 +28,7 @@ def figures(loader: ConfigLoaderImpl) -> list[str]:
 
 def _is_marked(name: str, loader: ConfigLoaderImpl) -> bool:
     found = loader.repository.load_config(f"figure/{name}")
-    return found is not None and OmegaConf.select(found.config, MARK) is True
+    return found is not None and OmegaConf.select(found.config, UNTRAINED) is True
 
 
 def settle(

@@ -1,5 +1,6 @@
 """`cnn-train train`: wire the parts, train, report."""
 
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from cnn_cli.engine.state import TrainState, restore
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.engine.train import Task, train
 from cnn_cli.errors import TrainingError, UserError
-from cnn_cli.inputs import selection
+from cnn_cli.inputs import located, selection
 from cnn_cli.report.files import CONFUSION, write_report
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import print_report
@@ -35,6 +36,7 @@ def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
 
     `folder` is the job's own folder in a sweep. Raises what `train_once` does.
     """
+    config = dataclasses.replace(config, dataset=located(config.dataset))
     if config.check is not None:
         return check.run(config, overrides)
     if crossvalidation.wanted(config):
@@ -71,7 +73,7 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
         if not saved:  # a resumed run has weights, and pictures, of its own
             config, first, notes = first_weights.settle(config, overrides)
         preprocessing, dataset = wiring.data(config, device, saved)
-        model = wiring.model(config, preprocessing, dataset)
+        model = wiring.model(config, preprocessing, dataset, is_new=saved is None)
         notes += pretrained.prepare(model, config.model, first, dataset.classes)
         task, state = wiring.task(config, device, preprocessing, dataset, Run(where), model)
         if saved:
@@ -101,7 +103,8 @@ def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
 
 
 def _short(node: Mapping[str, Any]) -> str:
-    return str(node.get("name") or str(node["_target_"]).rpartition(".")[2]).lower()
+    target = str(node["_target_"]).rpartition(".")[2].removesuffix("_file")  # csv_file is csv
+    return str(node.get("name") or target).lower()
 
 
 def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from cnn_cli import build
+from cnn_cli import build, inputs
 from cnn_cli.config import Node, from_yaml
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.device import Device
@@ -76,8 +76,8 @@ def evaluation_node(node: Node, trained: Trained, overrides: list[str]) -> Node:
     Unless it has a test of its own, or `dataset.test_fraction` was given.
     """
     given = any(line.startswith("dataset.test_fraction=") for line in overrides)
-    before = trained.config["dataset"]
-    other = any(node.get(key) != before.get(key) for key in ("root", "file"))
+    places, before = inputs.located(node), inputs.located(trained.config["dataset"])
+    other = any(places.get(key) != before.get(key) for key in inputs.PLACES)
     if not other:
         return node
     whole = {key: None for key in ("folds", "fold") if key in node}

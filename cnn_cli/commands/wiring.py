@@ -39,11 +39,16 @@ def data(
     return preprocessing, dataset
 
 
-def model(config: TrainConfig, preprocessing: Preprocessing, dataset: Dataset) -> Classifier:
-    """The model with its random first weights; a network that asks for it sees some pictures."""
+def model(
+    config: TrainConfig, preprocessing: Preprocessing, dataset: Dataset, *, is_new: bool = True
+) -> Classifier:
+    """The model with its random first weights; a new network that asks for it sees some pictures.
+
+    One that is not gets the weights of a checkpoint, and with them what it had seen.
+    """
     classes = len(dataset.classes)
     made = build.model(config.model, preprocessing, classes, config.seed, config.trust)
-    if made.wants_images:
+    if is_new and made.wants_images:
         made.initialise(dataset.train.take(sample(len(dataset.train), LOOKED_AT)).images)
     return made
 

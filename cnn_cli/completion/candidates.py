@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnn_cli.arguments import CHOICES, COMMANDS, SWITCHES, VALUED, WITHOUT_CONFIG, is_path_key
-from cnn_cli.completion.keys import AS_TRAINED, Key, chosen, keys, of_option, run_root
+from cnn_cli.completion.keys import AS_TRAINED, Key, chosen, keys, of_option, primary, run_root
 from cnn_cli.completion.line import Line, read
 from cnn_cli.completion.places import files, is_folder_key, run_names
 from cnn_cli.pages import COMPLETION, FLAGS
@@ -95,7 +95,7 @@ def _names(line: Line, words: Sequence[str], current: str) -> Iterator[Candidate
         verbs = {verb: source(f"{verb}.yaml", line.config_dir).title for verb in COMMANDS}
         verbs |= {} if words else COMPLETION
         yield from (Candidate(v, v, note) for v, note in verbs.items() if v.startswith(current))
-    for group in source(f"{line.verb}.yaml", line.config_dir).defaults:
+    for group in primary(line).defaults:
         if group.startswith(name):
             there = ", ".join(options(group, line.config_dir))
             yield Candidate(f"{plus}{group}=", f"{group}=", there, ends=False)
@@ -159,7 +159,7 @@ def _values(line: Line, key: str, value: str) -> Iterator[Candidate]:
     before, typed = _last(value)
     given = re.findall(r"[\w.-]+", before)
     inside = before.startswith("[")
-    if name in source(f"{line.verb}.yaml", line.config_dir).defaults:
+    if name in primary(line).defaults:
         found = list(_options(line, name, f"{key}={before}", typed, line.config_dir))
     else:
         known = keys(line).get(name)
@@ -183,9 +183,11 @@ def _options(
     line: Line, group: str, stem: str, typed: str, extra: Path | None
 ) -> Iterator[Candidate]:
     """The options of a group with the first line of their YAML."""
-    default = source(f"{line.verb}.yaml", extra).defaults.get(group)
+    default = primary(line).defaults.get(group)
     if default == AS_TRAINED and AS_TRAINED.startswith(typed):
         yield Candidate(stem + AS_TRAINED, AS_TRAINED, "What the run was trained with.")
+    if stem == "figure=" and not line.is_help and "all".startswith(typed):
+        yield Candidate(stem + "all", "all", "Every figure that can be drawn.")
     for option in options(group, extra):
         if option.startswith(typed):
             title = source(f"{group}/{option}.yaml", extra).title

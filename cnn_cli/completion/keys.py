@@ -8,7 +8,18 @@ from pathlib import Path
 from cnn_cli.completion.annotations import choices
 from cnn_cli.completion.line import Line
 from cnn_cli.errors import UserError
-from cnn_cli.sources import Entry, Source, entries, options, prefix, read, settings
+from cnn_cli.sources import (
+    OF_A_RUN_ONLY,
+    OF_TRAIN_ONLY,
+    UNTRAINED,
+    Entry,
+    Source,
+    entries,
+    options,
+    prefix,
+    read,
+    settings,
+)
 
 AS_TRAINED = "as_trained"
 """The option of a group that stands for what the run was trained with."""
@@ -40,7 +51,7 @@ def keys(line: Line) -> dict[str, Key]:
     """Every key that the line can set now, dotted as one types it."""
     found: dict[str, Key] = {}
     target = f"cnn_cli.config.{line.verb.capitalize()}Config"
-    for entry in read(f"{line.verb}.yaml", line.config_dir).entries:
+    for entry in primary(line).entries:
         if not entry.is_section:
             owner = (target, tuple(entry.key.split(".")))
             found[entry.key] = Key(entry.default, entry.comment, (owner,))
@@ -60,9 +71,33 @@ def keys(line: Line) -> dict[str, Key]:
     return found
 
 
+def primary(line: Line) -> Source:
+    """The primary config's groups and keys; for figures before any training those of both."""
+    own = read(f"{line.verb}.yaml", line.config_dir)
+    if not _is_preview(line):
+        return own
+    train = read("train.yaml", line.config_dir)
+    of_train = [e for e in train.entries if e.key.split(".")[0] not in OF_TRAIN_ONLY]
+    of_own = [e for e in own.entries if e.key == "checkpoint" or e.key not in OF_A_RUN_ONLY]
+    defaults = {**own.defaults, **train.defaults}
+    return Source(own.header, defaults, (*of_own, *of_train))
+
+
+def _is_preview(line: Line) -> bool:
+    """Whether the line asks for figures that need no run: it names none, or checkpoint=null."""
+    if line.verb != "visualize":
+        return False
+    if "checkpoint" in line.values:
+        return line.values["checkpoint"] == "null"
+    names = re.findall(r"[\w.-]+", line.values.get("figure", ""))
+    there = options("figure", line.config_dir)
+    marked = (settings("figure", n, line.config_dir).get(UNTRAINED) for n in names if n in there)
+    return bool(names) and all(mark is not None and mark.default == "true" for mark in marked)
+
+
 def chosen(line: Line) -> dict[str, list[str]]:
     """Group -> the names that its choice on the line holds, or else its default."""
-    defaults = read(f"{line.verb}.yaml", line.config_dir).defaults
+    defaults = primary(line).defaults
     recipe = _recipe(line)
     overrides = recipe.defaults if recipe else {}
     if line.values.get("resume", "null") != "null":
@@ -128,5 +163,5 @@ def _recorded(line: Line, group: str) -> dict[str, Key]:
 
 def run_root(line: Line) -> Path:
     """The folder that holds the runs that can be named."""
-    known = {e.key: e.default for e in read(f"{line.verb}.yaml", line.config_dir).entries}
+    known = {e.key: e.default for e in primary(line).entries}
     return Path(line.values.get("run.root", known["run.root"])).expanduser()

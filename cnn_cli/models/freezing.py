@@ -88,9 +88,12 @@ def _parts(network: nn.Module, what: Freeze) -> list[str]:
     known = [name for name, module in network.named_modules() if name and _has_weights(module)]
     wrong = [name for name in names if name not in known]
     if wrong:
-        near = closest(wrong[0], known)
+        near = closest(wrong[0], [BODY, *known])
         there = ", ".join(_children(network, ""))
-        raise ValueError(f"freeze: the network has no {wrong[0]} to train{near}; it has {there}")
+        raise ValueError(
+            f"freeze: the network has no {wrong[0]} to train{near}; it has {there};"
+            f" all but the head is {BODY}"
+        )
     return names
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cnn_cli.limits import Count
+from cnn_cli.rng import generator
 from cnn_cli.visualize.pictures import displayed, show
 from cnn_cli.visualize.style import (
     HEADER,
@@ -16,7 +17,7 @@ from cnn_cli.visualize.style import (
     shortened,
     style,
 )
-from cnn_cli.visualize.subject import Subject, needed, one_of_each
+from cnn_cli.visualize.subject import Subject, needed, one_of_each, pictures_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,17 +35,23 @@ def augmentation(subject: Subject, *, pictures: Count, versions: Count) -> "dict
     """
     pipeline = needed(subject.augmentation, "augmentation", "an augmentation")
     batch = one_of_each(subject, "augmentation", pictures)
-    augmented = [_augment(pipeline, batch, len(subject.classes), step) for step in range(versions)]
+    augmented = [_augment(pipeline, subject, batch, step) for step in range(versions)]
     with style():
         return {"augmentation": _draw(subject, batch, augmented)}
 
 
 def _augment(
-    pipeline: "Augmentation", batch: "Batch", classes: int, step: int
+    pipeline: "Augmentation", subject: Subject, batch: "Batch", step: int
 ) -> tuple[Tensor, Tensor]:
-    targets = torch.nn.functional.one_hot(batch.labels, classes).float()
-    images, targets = pipeline(batch.images, targets, step, cropped=False)
-    return images, targets
+    """The pictures in a batch with as many others, drawn anew, which they may be mixed with."""
+    source, size = generator(subject.seed, "figure/partners", step), len(batch.images)
+    split = pictures_of(subject, "augmentation")
+    others = split.take(torch.randint(len(split), (size,), generator=source))
+    labels = torch.cat([batch.labels, others.labels])
+    targets = torch.nn.functional.one_hot(labels, len(subject.classes)).float()
+    both = torch.cat([batch.images, others.images])
+    images, targets = pipeline(both, targets, step, cropped=False)
+    return images[:size], targets[:size]
 
 
 def _draw(subject: Subject, batch: "Batch", augmented: list[tuple[Tensor, Tensor]]) -> "Figure":
@@ -57,7 +64,7 @@ def _draw(subject: Subject, batch: "Batch", augmented: list[tuple[Tensor, Tensor
         wide,
         HEADER + LABEL + rows * high + 0.15,
         "Augmentation",
-        f"{subject.title} · as in training",
+        f"{subject.title} · as in training{_unseen(subject, batch)}",
     )
     for row in range(rows):
         top = HEADER + LABEL + row * high
@@ -75,6 +82,11 @@ def _draw(subject: Subject, batch: "Batch", augmented: list[tuple[Tensor, Tensor
             if row == 0 and column == 0:
                 axes.set_title("augmented, a new draw each time", pad=6)
     return figure
+
+
+def _unseen(subject: Subject, batch: "Batch") -> str:
+    shown, there = len(set(batch.labels.tolist())), len(subject.classes)
+    return f" · {shown} of {there} classes" if shown < there else ""
 
 
 def _parts(target: Tensor, classes: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """Names of files that are hard to type work wherever a path is given."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,24 @@ def test_a_whole_round_with_hard_names(
     done = command("predict", f"images={file}", f"checkpoint={run}")
     assert done.succeeded()
     assert "dark = noir" in done.out
+
+
+def test_a_run_on_a_relative_folder_is_used_from_elsewhere(
+    pictures: Path, command: Command, tiny: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = [value for value in tiny if not value.startswith("dataset")]
+    relative = os.path.relpath(pictures)
+    data = ("dataset=image_folder", f"dataset.root={relative}", "dataset.size=16")
+    assert command(*data, *settings, "run.name=one").succeeded()
+    run = Path("runs", "one").resolve()
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert command("evaluate", f"checkpoint={run}").succeeded()
+    same = (f"dataset.root={os.path.relpath(pictures)}", "output=again")
+    assert command("evaluate", f"checkpoint={run}", *same).succeeded()
+    reports = [next((run / "evaluate").glob("*/report.json")), Path("again", "report.json")]
+    first, second = (json.loads(path.read_text())["metrics"] for path in reports)
+    assert first == second  # the run's own folder, so its own test part
 
 
 @pytest.mark.parametrize("name", NAMES)

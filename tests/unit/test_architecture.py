@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "pretrained": "errors limits checking config run data models engine.checkpoint",
     "build": (
         "errors limits rng checking resolving config sections targets binding device"
-        " data augmentation models optim visualize inputs pretrained"
+        " data augmentation models optim visualize inputs pretrained sources"
     ),
     "commands": (
         f"{CONTRACTS} checking config sections inputs build pretrained device run engine report"
@@ -57,7 +57,7 @@ MAY_IMPORT = {
     "guard": "errors targets",
     "recorded": "errors paths checking resolving config targets run engine.checkpoint",
     "destinations": "errors run",
-    "preview": "paths run",
+    "preview": "paths run sources",
     "compose": (
         "errors paths resolving config targets arguments guard explain recorded destinations"
         " preview build"

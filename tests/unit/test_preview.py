@@ -7,11 +7,12 @@ import pytest
 from hydra.types import RunMode
 
 from cnn_cli.arguments import parse as request_of
-from cnn_cli.build import MARK as MARK_OF_BUILD
+
 from cnn_cli.compose import Composer, make_loader, prepare
 from cnn_cli.config import PreviewConfig, TrainConfig, parse
 from cnn_cli.errors import UserError
-from cnn_cli.preview import MARK, NAME, figures
+from cnn_cli.preview import NAME, figures
+from cnn_cli.sources import UNTRAINED
 
 
 def prepared(*argv: str) -> Any:
@@ -33,7 +34,6 @@ def problem(*argv: str) -> str:
 
 def test_the_figures_that_need_no_run_say_so_themselves() -> None:
     assert figures(make_loader(None)) == ["augmentation", "dataset", "model", "schedule"]
-    assert MARK == MARK_OF_BUILD
 
 
 def test_without_a_run_the_choices_are_those_of_train() -> None:
@@ -115,5 +115,5 @@ def test_a_figure_of_ones_own_may_say_so_too() -> None:
     text = "# @package figure.plan\n_target_: cnn_cli.visualize.schedule.schedule\nlog_rate: true\n"
     Path("mine/figure/plan.yaml").write_text(text)
     assert "figure=plan needs a trained model" in problem("--config-dir=mine", "figure=plan")
-    Path("mine/figure/plan.yaml").write_text(f"{text}{MARK}: true\n")
+    Path("mine/figure/plan.yaml").write_text(f"{text}{UNTRAINED}: true\n")
     assert prepared("--config-dir=mine", "figure=plan").config_name == NAME

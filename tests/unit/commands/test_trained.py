@@ -37,6 +37,7 @@ def test_a_job_of_a_sweep_has_its_own(tmp_path):
     [
         ({"root": "new", "test_fraction": 0.1}, [], 1),
         ({"root": "old", "test_fraction": 0.1}, [], 0.1),
+        ({"root": "./new/../old", "test_fraction": 0.1}, [], 0.1),
         ({"root": "new", "test_fraction": 0.5}, ["dataset.test_fraction=0.5"], 0.5),
         ({"root": "new"}, [], None),
     ],

@@ -84,6 +84,16 @@ def make_run(name: str, root: str = "runs") -> None:
         ("visualize figure.gradcam.ex", ["figure.gradcam.explain="]),
         ("visualize figure.fil", []),
         ("visualize figure=filters figure.fil", ["figure.filters."]),
+        ("visualize figure=al", ["figure=all"]),
+        ("visualize figure=[al", []),
+        ("visualize figure=curves mod", []),
+        ("visualize figure=model mod", ["model=", "model."]),
+        ("visualize figure=[model,schedule] model=vgg model.hid", ["model.hidden="]),
+        ("visualize figure=[model,curves] mod", []),
+        ("visualize figure=model checkpoint=latest mod", []),
+        ("visualize checkpoint=null trainer.mon", ["trainer.monitor="]),
+        ("visualize figure=model res", []),
+        ("visualize figure=model check", ["checkpoint="]),
         ("--ver", ["--version"]),
         ("--cfg ", ["job", "hydra", "all"]),
         ("--cfg=j", ["--cfg=job"]),
@@ -120,6 +130,7 @@ def test_every_verb_group_and_option_is_offered(command: str) -> None:
     for group, default in read(f"{command}.yaml").defaults.items():
         assert f"{group}=" in offered(command, "")
         own = ["as_trained"] if default == "as_trained" else []
+        own += ["all"] if group == "figure" else []
         wanted = [f"{group}={option}" for option in [*own, *options(group)]]
         assert offered(command, f"{group}=") == wanted
 

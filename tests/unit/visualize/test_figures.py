@@ -220,10 +220,22 @@ def test_augmentation_shows_the_original_and_what_training_would_see(make_subjec
 
 def test_mixed_pictures_say_what_they_are_made_of(make_subject: Make) -> None:
     def mix(images: Any, targets: Any, _step: int, **_: bool) -> Any:
-        return images / 255, 0.7 * targets + 0.3 * targets.roll(1, 0)
+        return images / 255, 0.7 * targets + 0.3 * targets.roll(-1, 0)
 
     (figure,) = augmentation(make_subject(augmentation=mix), pictures=2, versions=1).values()
     assert "0.7 ant, 0.3 bee" in words(figure)
+
+
+def test_partners_of_mixed_pictures_are_drawn_anew_as_in_training(make_subject: Make) -> None:
+    seen = []
+
+    def remember(images: Any, targets: Any, _step: int, **_: bool) -> Any:
+        seen.append(targets.flip(0)[:2].argmax(1).tolist())
+        return images, targets
+
+    (figure,) = augmentation(make_subject(augmentation=remember), pictures=2, versions=9).values()
+    assert len({tuple(partners) for partners in seen}) > 3
+    assert any("2 of 3 classes" in text for text in words(figure))
 
 
 def test_pictures_keep_their_colours() -> None:
