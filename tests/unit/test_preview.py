@@ -7,7 +7,6 @@ import pytest
 from hydra.types import RunMode
 
 from cnn_cli.arguments import parse as request_of
-
 from cnn_cli.compose import Composer, make_loader, prepare
 from cnn_cli.config import PreviewConfig, TrainConfig, parse
 from cnn_cli.errors import UserError
