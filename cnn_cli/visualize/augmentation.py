@@ -92,5 +92,5 @@ def _unseen(subject: Subject, batch: "Batch") -> str:
 def _parts(target: Tensor, classes: tuple[str, ...]) -> str:
     """A mixed target in words, its largest parts first: `0.7 cat, 0.3 dog`."""
     shares, order = target.topk(min(2, len(target)))
-    parts = [(float(s), classes[int(i)]) for s, i in zip(shares, order, strict=True) if s > 0.005]
+    parts = [(float(s), classes[int(i)]) for s, i in zip(shares, order, strict=True) if s >= 0.05]
     return ", ".join(f"{share:.1f} {shortened(name, 8)}" for share, name in parts)
