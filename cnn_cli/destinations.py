@@ -7,7 +7,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from cnn_cli.errors import UserError
-from cnn_cli.run import check_output, check_writable, run_folder
+from cnn_cli.files import check_output, check_writable
+from cnn_cli.run import run_folder
 
 
 def check_jobs(jobs: Sequence[DictConfig]) -> list[str]:

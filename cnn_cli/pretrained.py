@@ -77,7 +77,8 @@ def read(node: Node, root: str) -> Pretrained | None:
     if Path(given).suffix in SUFFIXES and not (Path(given).exists() or Path(root, given).exists()):
         raise UserError(f"model.weights: there is no file {Path(given).resolve()}")
     try:
-        return _of_file(find_checkpoint(given, Path(root), "best"))
+        found = find_checkpoint(given, Path(root), "best")
+        return _of_file(found.path)
     except UserError as error:
         own = f"; torchvision's for {name}: {', '.join(entries).lower()}" if entries else ""
         near = closest(given.upper(), entries)

@@ -40,7 +40,7 @@ def read(ref: str, root: str, prefer: str, trust: Sequence[str]) -> dict[str, An
     from cnn_cli.engine.checkpoint import read_config
     from cnn_cli.run import find_checkpoint
 
-    path = find_checkpoint(ref, Path(root), "last" if prefer == "last" else "best")
+    path = find_checkpoint(ref, Path(root), "last" if prefer == "last" else "best").path
     values = from_yaml(read_config(path))
     unknown = values.keys() - TrainConfig.__dataclass_fields__.keys()
     missing = TrainConfig.__dataclass_fields__.keys() - values.keys() - {*FRESH}
@@ -106,17 +106,17 @@ def check_resumed(recorded: Mapping[str, Any], values: Mapping[str, Any]) -> lis
 
 def _moved(values: Mapping[str, Any]) -> list[str]:
     """A problem for each setting that would put a resumed run into another folder."""
-    from cnn_cli.run import find_checkpoint, run_of
+    from cnn_cli.run import Run, find_run, run_of
 
     run = values.get("run")
     given = run if isinstance(run, Mapping) else {}
     moved = [f"run.{key}={show(given[key])}" for key in ("dir", "name") if given.get(key)]
     if not moved:
         return []
-    path = find_checkpoint(str(values.get("resume")), Path(str(given.get("root"))), "last")
-    home = run_of(path)
+    meant = find_run(str(values.get("resume")), Path(str(given.get("root"))))
+    home = meant if isinstance(meant, Run) else run_of(meant)
     return [
-        f"{setting}: a resumed run stays in its own folder, {home.folder if home else path};"
+        f"{setting}: a resumed run stays in its own folder, {home.folder if home else meant};"
         " leave this out"
         for setting in moved
     ]

@@ -1,4 +1,4 @@
-"""The run's folder: the names in it, how it is found again, and writes that are whole or absent."""
+"""The run's folder: the names in it, who may write there, and how it is found again."""
 
 import json
 import os
@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from cnn_cli import sidecar
 from cnn_cli.errors import UserError, closest
+from cnn_cli.files import check_writable, clear_leftovers
 
 try:
     import fcntl
@@ -61,8 +63,8 @@ class Run:
 
     @property
     def last_saved(self) -> int:
-        """When the last checkpoint was written, in nanoseconds."""
-        return (self.checkpoints / "last.json").stat().st_mtime_ns
+        """When the last checkpoint was written, in nanoseconds; 0 where there is none."""
+        return max((path.stat().st_mtime_ns for path in self.saved()), default=0)
 
     def pointer(self, name: Literal["best", "last"]) -> Path | None:
         """The checkpoint that best.json or last.json names, if it is there."""
@@ -72,6 +74,12 @@ class Run:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return path if path.is_file() else None
+
+    def saved(self) -> list[Path]:
+        """The checkpoints, the furthest step first; at the end those whose save was cut short."""
+        whole = sidecar.committed(self.checkpoints)
+        others = sorted(self.checkpoints.glob("step-*.ckpt"), reverse=True)
+        return list(dict.fromkeys([*whole, *others]))
 
     def read_metrics(self) -> tuple[dict[str, Any], ...]:
         """The lines of metrics.jsonl; empty where there is none."""
@@ -109,6 +117,8 @@ def claimed(folder: Path, is_new: bool) -> Iterator[None]:
         raise UserError(f"{folder}: the run's folder cannot be made: {error.strerror}") from error
     with lock:
         _lock(lock, folder)
+        for place in (folder, Run(folder).checkpoints):
+            clear_leftovers(place)
         if is_new and any(path.name != LOCK for path in folder.iterdir()):
             raise UserError(f"{folder}: is not empty; another process may just have used it")
         try:
@@ -138,60 +148,6 @@ def _lock(file: IO[str], folder: Path) -> None:
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `path` only when it is whole and on the disk."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    flush_folder(path.parent)
-
-
-def flush_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut, where the system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders; there the rename itself has to do
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
-    with replacing(path) as file:
-        file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def check_writable(folder: Path, key: str) -> None:
-    """Raise UserError unless `folder` is, or could be made, a folder to write in."""
-    parent = folder
-    while not parent.exists() and parent != parent.parent:
-        parent = parent.parent
-    if not parent.is_dir():
-        raise UserError(f"{key}={folder}: {parent} is not a folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise UserError(
-            f"{key}={folder}: no permission to write in {parent}; choose another folder"
-        )
-
-
-def check_output(folder: Path) -> None:
-    """Raise UserError unless `folder` can be made, or is there, empty and to be written in."""
-    check_writable(folder, "output")
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"output={folder}: is there already and not empty; choose another folder")
 
 
 def stamp() -> str:
@@ -239,27 +195,46 @@ def runs(root: Path) -> list[Run]:
     if not root.is_dir():
         return []
     found = [Run(folder) for folder in root.iterdir() if folder.name != SWEEPS]
-    found = [run for run in found if run.config.is_file() and run.pointer("last")]
+    found = [run for run in found if run.config.is_file() and run.saved()]
     return sorted(found, key=lambda run: run.last_saved, reverse=True)
 
 
-def find_checkpoint(ref: str, root: Path, prefer: Literal["best", "last"]) -> Path:
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint file that is whole, and what to tell of those passed over for it."""
+
+    path: Path
+    notes: tuple[str, ...] = ()
+
+
+def find_checkpoint(ref: str, root: Path, prefer: Literal["best", "last"]) -> Found:
     """The checkpoint file that REF means: `latest`, a run's folder or name, or a checkpoint file.
 
-    Of a run, the one preferred, else the last. Raises UserError that says which runs there are.
+    Of a run, the best where preferred, else the one furthest on; a damaged one is passed over.
+    Raises UserError that says which runs there are, or what is wrong with all checkpoints.
     """
+    meant = find_run(ref, root)
+    if isinstance(meant, Run):
+        return _soundest(meant, prefer, ref)
+    if sidecar.path_of(meant).is_file():
+        return Found(meant)
+    return Found(meant, (f"{meant}: has no {sidecar.path_of(meant).name}; its own checksums hold",))
+
+
+def find_run(ref: str, root: Path) -> Run | Path:
+    """The run that REF means, or the file. Raises UserError where there is neither."""
     if ref == "latest":
         found = runs(root)
         if not found:
             raise UserError(
                 f"checkpoint=latest: no run with a checkpoint under {root}; train one first"
             )
-        return _preferred(found[0], prefer, ref)
+        return found[0]
     for path in (Path(ref), root / ref):
         if path.is_file():
             return path
         if Run(path).checkpoints.is_dir():
-            return _preferred(Run(path), prefer, ref)
+            return Run(path)
         if folds := sorted(fold.name for fold in path.glob("fold-*") if fold.is_dir()):
             raise UserError(
                 f"{ref}: holds the folds of a cross-validation, {', '.join(folds)}, and each is a"
@@ -273,11 +248,22 @@ def find_checkpoint(ref: str, root: Path, prefer: Literal["best", "last"]) -> Pa
     raise UserError(f"{ref}: no such run or checkpoint file{closest(ref, names)}; {there}{more}")
 
 
-def _preferred(run: Run, prefer: Literal["best", "last"], ref: str) -> Path:
-    path = run.pointer(prefer) or run.pointer("last")
-    if path is None:
-        raise UserError(f"{ref}: {run.folder} holds no checkpoint")
-    return path
+def _soundest(run: Run, prefer: Literal["best", "last"], ref: str) -> Found:
+    """The first of the run's checkpoints that is whole, in the order of preference."""
+    best = run.pointer("best") if prefer == "best" else None
+    order = dict.fromkeys([*([best] if best else []), *run.saved()])
+    faults: list[str] = []
+    for path in order:
+        reason = sidecar.fault(path)
+        if not reason:
+            notes = [f"{fault}; {path.name} is used instead" for fault in faults]
+            if not sidecar.path_of(path).is_file():
+                notes.append(f"{path}: the save was cut short, but the file is whole")
+            return Found(path, tuple(notes))
+        faults.append(f"{path}: {reason}")
+    if faults:
+        raise UserError(f"{ref}: no checkpoint of this run is whole: {'; '.join(faults)}")
+    raise UserError(f"{ref}: {run.folder} holds no checkpoint")
 
 
 def run_of(checkpoint: Path) -> Run | None:

@@ -16,10 +16,12 @@ from cnn_cli.data.contract import Batch, Dataset, Preprocessing
 from cnn_cli.device import Device, choose
 from cnn_cli.engine import checks
 from cnn_cli.engine.display import Display, counting
+from cnn_cli.engine.saving import versions
 from cnn_cli.engine.state import TrainState
-from cnn_cli.engine.train import Task, versions
+from cnn_cli.engine.task import Task
+from cnn_cli.files import write_json
 from cnn_cli.pretrained import Pretrained
-from cnn_cli.run import CHECKS, Run, new_folder, stamp, write_json
+from cnn_cli.run import CHECKS, Run, new_folder, stamp
 from cnn_cli.visualize.checks import draw_overfit, draw_range
 from cnn_cli.visualize.style import save
 

@@ -16,10 +16,11 @@ from rich.text import Text
 from cnn_cli.commands.reporting import check_required
 from cnn_cli.config import TrainConfig
 from cnn_cli.engine.display import Display, duration
+from cnn_cli.files import write_json
 from cnn_cli.inputs import selection
 from cnn_cli.report.intervals import cross_validated, wilson
 from cnn_cli.report.report import Report
-from cnn_cli.run import CROSS_VALIDATION, Run, claimed, write_json
+from cnn_cli.run import CROSS_VALIDATION, Run, claimed
 from cnn_cli.sections import RequireConfig
 
 TrainOnce = Callable[[TrainConfig, list[str], Path | None], int]

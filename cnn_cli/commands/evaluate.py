@@ -16,7 +16,7 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     """Evaluate, print and write the report; 3 where a required figure is missed, else 0."""
     display = Display()
     device = choose(config.device)
-    path = find(config.checkpoint, config.run.root)
+    path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
     node = evaluation_node(config.dataset, trained, overrides)
     dataset = build.dataset(node, trained.preprocessing, device.workers, config.trust)

@@ -12,7 +12,7 @@ from cnn_cli.data.contract import Batch
 from cnn_cli.engine.checks import BELOW_MINIMUM, LEARNED, Overfit, RangeTest
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.state import TrainState
-from cnn_cli.engine.train import Task
+from cnn_cli.engine.task import Task
 
 STUCK, WORSE = 0.9, 2.0
 """Of the first loss: a last one above this hardly fell, one on the way above that rose."""

@@ -15,7 +15,7 @@ from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.config import Node, TrainConfig
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.engine.state import TrainState
-from cnn_cli.engine.train import Task
+from cnn_cli.engine.task import Task
 from cnn_cli.models.summary import Summary, summarise
 from cnn_cli.run import Run
 from cnn_cli.sections import LossConfig

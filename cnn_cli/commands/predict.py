@@ -38,7 +38,7 @@ def run(config: PredictConfig, overrides: list[str], folder: Path | None) -> int
     display = Display()
     device = choose(config.device)
     paths = find_images(config.images)
-    path = find(config.checkpoint, config.run.root)
+    path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
     what = f"{len(paths)}-pictures"
     target = output_folder(config.output, path, config.run.root, "predict", what, folder)

@@ -12,7 +12,7 @@ from cnn_cli.data.relabel import Relabelled
 from cnn_cli.device import Device
 from cnn_cli.engine.display import Display, counting
 from cnn_cli.engine.predict import Predictions, predict
-from cnn_cli.engine.train import versions
+from cnn_cli.engine.saving import versions
 from cnn_cli.errors import UserError, closest
 from cnn_cli.report.report import Report, metrics
 

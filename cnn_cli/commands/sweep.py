@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cnn_cli.engine.display import duration
-from cnn_cli.run import CROSS_VALIDATION, Run, write_json
+from cnn_cli.files import write_json
+from cnn_cli.run import CROSS_VALIDATION, Run
 
 RESULT = "result.json"
 WIDEST = 24

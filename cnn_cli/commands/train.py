@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnn_cli import build, pretrained
+from cnn_cli import build, pretrained, sidecar
 from cnn_cli.commands import check, crossvalidation, first_weights, wiring
 from cnn_cli.commands.overview import next_commands, overview, resume_command
 from cnn_cli.commands.reporting import check_required, evaluate, list_files
@@ -19,14 +19,16 @@ from cnn_cli.engine.display import Display, duration
 from cnn_cli.engine.environment import environment
 from cnn_cli.engine.signals import EXIT_CODES
 from cnn_cli.engine.state import TrainState, restore
+from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
-from cnn_cli.engine.train import Task, train
+from cnn_cli.engine.train import train
 from cnn_cli.errors import TrainingError, UserError
+from cnn_cli.files import replacing, write_json
 from cnn_cli.inputs import located, selection
 from cnn_cli.report.files import CONFUSION, write_report
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import print_report
-from cnn_cli.run import Run, claimed, replacing, run_folder, run_of, write_json
+from cnn_cli.run import Run, claimed, find_run, run_folder, run_of
 
 
 def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
@@ -52,7 +54,8 @@ def _place_of_fold(config: TrainConfig) -> Path | None:
     if selection(config.dataset).fold is None:
         return None
     if config.resume:  # looked up now: training goes on to other checkpoints
-        run = run_of(find(config.resume, config.run.root, "last"))
+        meant = find_run(config.resume, Path(config.run.root))
+        run = meant if isinstance(meant, Run) else run_of(meant)
         return run.folder if run else None
     return Path(config.run.dir) if config.run.dir else None
 
@@ -65,7 +68,7 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
     """
     display = Display(brief=folder is not None)
     device = choose(config.device)
-    path = find(config.resume, config.run.root, "last") if config.resume else None
+    path = find(config.resume, config.run.root, display, "last") if config.resume else None
     where = _where(config, folder, path)
     with claimed(where, is_new=path is None):
         saved = checkpoint.load(path) if path else None
@@ -89,7 +92,7 @@ def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
         run = run_of(resumed)
         if run is None:
             raise UserError(f"resume={resumed}: this file lies in no run's folder; give the run")
-        last = run.pointer("last")
+        last = next((path for path in run.saved() if not sidecar.fault(path)), None)
         if last is not None and last.name != resumed.name:
             raise UserError(
                 f"resume={resumed}: its run has gone on to {last.stem}, which would be overwritten;"
@@ -158,7 +161,7 @@ def _train_and_report(
             display.say(f"go on later with: {command}", markup=False)
         return _report(config, task, state, display, board)
     except (TrainingError, UserError) as error:  # UserError: a file that cannot be read any more
-        last = task.run.pointer("last")
+        last = next(iter(task.run.saved()), None)
         kept = f"; the state of {last.stem} is kept in {task.run.folder}" if last else ""
         display.note(f"failed: {error}{kept}")
         raise TrainingError(f"{error}{kept}") from error
@@ -202,7 +205,7 @@ def _report(
     config: TrainConfig, task: Task, state: TrainState, display: Display, board: Board | None
 ) -> int:
     """The report on the test split from the best checkpoint's file, as by `evaluate`."""
-    path = find(str(task.run.folder), config.run.root, "best")
+    path = find(str(task.run.folder), config.run.root, display, "best")
     trained = load(path, task.device, config.trust)
     has_test = len(task.dataset.test) > 0
     split = "test" if has_test else "val" if len(task.dataset.val) else "train"

@@ -12,8 +12,10 @@ from cnn_cli.config import Node, from_yaml
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.device import Device
 from cnn_cli.engine import checkpoint
+from cnn_cli.engine.display import Display
 from cnn_cli.errors import UserError
-from cnn_cli.run import Run, check_output, find_checkpoint, new_folder, run_of, stamp
+from cnn_cli.files import check_output
+from cnn_cli.run import Run, find_checkpoint, new_folder, run_of, stamp
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,12 @@ def evaluation_node(node: Node, trained: Trained, overrides: list[str]) -> Node:
     return {**node, **whole, **test}
 
 
-def find(ref: str, root: str, prefer: Literal["best", "last"] = "best") -> Path:
-    return find_checkpoint(ref, Path(root), prefer)
+def find(ref: str, root: str, display: Display, prefer: Literal["best", "last"] = "best") -> Path:
+    """The checkpoint that `ref` means; says which ones were passed over for it."""
+    found = find_checkpoint(ref, Path(root), prefer)
+    for note in found.notes:
+        display.say(f"note: {note}", style="yellow", markup=False)
+    return found.path
 
 
 def output_folder(

@@ -34,7 +34,7 @@ def run(config: VisualizeConfig | PreviewConfig, overrides: list[str], folder: P
     if isinstance(config, PreviewConfig):
         subject = _before_training(config, overrides, device, display)
     else:
-        path = find(config.checkpoint, config.run.root)
+        path = find(config.checkpoint, config.run.root, display)
         subject = _subject(config, overrides, load(path, device, config.trust), device, display)
     # All are drawn before a folder is made, so that a wrong request leaves nothing behind.
     pictures = _draw(config, overrides, subject, display)

@@ -12,7 +12,7 @@ from cnn_cli.engine import checkpoint
 from cnn_cli.engine.loss import Loss, class_weights
 from cnn_cli.engine.state import TrainState, new_state
 from cnn_cli.engine.step import StepSettings
-from cnn_cli.engine.train import Task
+from cnn_cli.engine.task import Task
 from cnn_cli.errors import UserError
 from cnn_cli.models.classifier import Classifier
 from cnn_cli.optim.schedules import Plateau, Schedule

@@ -144,11 +144,12 @@ def _typed(group: str, start: str, found: Sequence[Entry]) -> Iterator[tuple[str
 
 def _recorded(line: Line, group: str) -> dict[str, Key]:
     """The keys of a group in the config of the run that the line names, if it can be read."""
-    from cnn_cli.run import find_checkpoint, run_of
+    from cnn_cli.run import Run, find_run, run_of
 
     ref = line.values.get("resume" if line.verb == "train" else "checkpoint", "latest")
     try:
-        run = run_of(find_checkpoint(str(Path(ref).expanduser()), run_root(line), "best"))
+        meant = find_run(str(Path(ref).expanduser()), run_root(line))
+        run = meant if isinstance(meant, Run) else run_of(meant)
         there = [] if run is None else entries(run.config)
     except (UserError, OSError, ValueError):
         return {}

@@ -1,20 +1,20 @@
 """Checkpoints: plain data in torch's zip format, committed by a sidecar with size and sha256."""
 
-import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import IO, Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
 
+from cnn_cli import sidecar
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.errors import UserError
-from cnn_cli.run import Run, replacing, write_json
+from cnn_cli.files import check_space, replacing, write_json
+from cnn_cli.run import Run
 
 FORMAT = 1
 """Raised when a checkpoint's keys change their meaning."""
@@ -50,30 +50,98 @@ class Checkpoint:
     """of a schedule that listens to validations; absent in older files"""
 
 
+KEPT = 2
+"""Newest checkpoints that are kept, beside the best: should the last be damaged, one is left."""
+
+MARGIN = 1 << 20
+"""Bytes of a checkpoint beside its tensors, generously."""
+
+
+class NonFiniteError(Exception):
+    """Weights that nobody would want back: a checkpoint must not replace good ones by them."""
+
+
 def name_of(step: int) -> str:
     return f"step-{step:08d}.ckpt"
 
 
 def save(run: Run, checkpoint: Checkpoint, is_best: bool) -> Path:
-    """Write the file, then its sidecar, then the pointers; then remove what nothing names any more.
+    """Write the file, then its sidecar, then the pointers; then remove what is no longer kept.
 
-    Raises OSError or RuntimeError (torch, on a full disk) with the files of earlier saves
-    untouched.
+    At every moment the folder holds a whole checkpoint that is committed by its sidecar. Raises
+    OSError or RuntimeError (torch, on a full disk) with the files of earlier saves untouched, and
+    NonFiniteError.
     """
+    check_finite(checkpoint)
     folder = run.checkpoints
     folder.mkdir(exist_ok=True)
+    check_space(folder, _size(checkpoint) + MARGIN)
     path = folder / name_of(checkpoint.step)
-    record = {"step": checkpoint.step, "checkpoint": path.name}
-    path.with_suffix(".json").unlink(missing_ok=True)  # of a save that was never committed
+    sidecar.path_of(path).unlink(missing_ok=True)  # of a save that was never committed
     with replacing(path) as file:
-        torch.save(_plain(checkpoint), file)
-    size, digest = _size_and_hash(path)
-    write_json(path.with_suffix(".json"), {**record, "size": size, "sha256": digest})
+        torch.save(_plain(checkpoint), cast("IO[bytes]", file))  # it only writes
+    sidecar.write(path, checkpoint.step, file.size, file.sha256)
+    point(run, path, is_best)
+    return path
+
+
+def point(run: Run, path: Path, is_best: bool) -> None:
+    """Make `path` the last checkpoint, and the best; then remove what is no longer kept.
+
+    last.json is also a journal: `kept` are the files that this run has written, newest first, and
+    `obsolete` those to remove, which a process that was killed has left to the next one. What
+    somebody else has put there stays.
+    """
+    folder = run.checkpoints
+    record = {"step": int(path.stem.partition("-")[2]), "checkpoint": path.name}
     if is_best:
         write_json(folder / "best.json", record)
-    write_json(folder / "last.json", record)
-    _rotate(run)
-    return path
+    before = _journal(run)
+    best = run.pointer("best")
+    written = list(dict.fromkeys([path.name, *before["kept"]]))
+    kept = [
+        name for place, name in enumerate(written) if place < KEPT or (best and name == best.name)
+    ]
+    dropped = (name for name in (*written, *before["obsolete"]) if name not in kept)
+    obsolete = [name for name in dropped if (folder / name).exists()]
+    write_json(folder / "last.json", {**record, "kept": kept, "obsolete": obsolete})
+    for name in obsolete:
+        sidecar.path_of(folder / name).unlink(missing_ok=True)
+        (folder / name).unlink(missing_ok=True)
+
+
+def _journal(run: Run) -> dict[str, list[str]]:
+    """`kept` and `obsolete` of last.json; empty where it is of an older version, or damaged."""
+    try:
+        record = json.loads((run.checkpoints / "last.json").read_text())
+        lists = {key: [Path(name).name for name in record[key]] for key in ("kept", "obsolete")}
+    except (OSError, ValueError, KeyError, TypeError):
+        before = [path.name for path in (run.pointer("last"), run.pointer("best")) if path]
+        return {"kept": list(dict.fromkeys(before)), "obsolete": []}
+    return lists
+
+
+def check_finite(checkpoint: Checkpoint) -> None:
+    """Raise NonFiniteError where a weight or a buffer is not finite."""
+    for part in ("model", "ema"):
+        for name, tensor in (getattr(checkpoint, part) or {}).items():
+            if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+                raise NonFiniteError(f"{part}.{name} is not finite")
+
+
+def _size(checkpoint: Checkpoint) -> int:
+    """Bytes of its tensors."""
+    parts: list[object] = [checkpoint.model, checkpoint.ema, checkpoint.optimizer, checkpoint.rows]
+    size = 0
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Tensor):
+            size += part.nbytes
+        elif isinstance(part, Mapping):
+            parts.extend(part.values())
+        elif isinstance(part, list | tuple):
+            parts.extend(part)
+    return size
 
 
 def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -82,22 +150,6 @@ def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
     fields["classes"] = list(checkpoint.classes)
     fields["preprocessing"] = dict(vars(checkpoint.preprocessing))
     return {"format": FORMAT, **fields}
-
-
-def _size_and_hash(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _rotate(run: Run) -> None:
-    """Remove this run's checkpoints that neither pointer names, and what a killed save left."""
-    kept = {run.pointer("best"), run.pointer("last")}
-    for path in run.checkpoints.glob("step-*.ckpt"):
-        if path not in kept:
-            path.with_suffix(".json").unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
-    for path in run.checkpoints.glob(".*.tmp"):
-        path.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Checkpoint:
@@ -144,7 +196,8 @@ def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    _verify(path)
+    if reason := sidecar.fault(path):
+        raise UserError(f"{path}: {reason}")
     try:
         # weights_only: a checkpoint is data and may come from anywhere; nothing in it is executed.
         fields = torch.load(path, map_location="cpu", weights_only=True)
@@ -158,29 +211,6 @@ def _read(path: Path) -> dict[str, Any]:
     if number != FORMAT:
         raise UserError(f"{path}: written in format {number}; this version reads format {FORMAT}")
     return fields
-
-
-def _verify(path: Path) -> None:
-    """Compare with the sidecar, or else with the zip's own checksums: torch reads neither."""
-    if not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: not a checkpoint (no zip file, or one that was cut off)")
-    sidecar = path.with_suffix(".json")
-    if not sidecar.is_file():
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged:
-            raise UserError(f"{path}: damaged ({damaged} fails its checksum)")
-        return
-    try:
-        record = json.loads(sidecar.read_text())
-        stated = record["size"], record["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path}: its {sidecar.name} cannot be read; without that file the checkpoint is"
-            " checked by its own checksums alone"
-        ) from error
-    if stated != _size_and_hash(path):
-        raise UserError(f"{path}: damaged: size or sha256 differ from {sidecar.name}")
 
 
 def _first_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from cnn_cli.device import Device
-from cnn_cli.engine.train import versions
+from cnn_cli.engine.saving import versions
 
 
 def environment(device: Device, command: list[str]) -> dict[str, Any]:

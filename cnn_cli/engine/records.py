@@ -52,16 +52,20 @@ class Record:
             },
         }
 
+    def text(self) -> bytes:
+        """The line as it is written."""
+        return (json.dumps(self.line()) + "\n").encode()
 
-def append(path: Path, offset: int, record: Record) -> int:
-    """Write the record's line at byte `offset`, cutting off what a lost run left behind it.
 
-    Returns the new length in bytes.
+def append(path: Path, offset: int, lines: bytes) -> int:
+    """Write `lines` at byte `offset`, cutting off what a lost run left behind it.
+
+    Returns the new length in bytes. Raises OSError with the old lines in place.
     """
     with path.open("r+b" if path.exists() else "w+b") as file:
         file.truncate(offset)
         file.seek(offset)
-        file.write((json.dumps(record.line()) + "\n").encode())
+        file.write(lines)
         file.flush()
         os.fsync(file.fileno())
         return file.tell()

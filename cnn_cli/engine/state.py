@@ -39,6 +39,12 @@ class TrainState:
     metrics_bytes: int = 0
     watch: Watch = field(default_factory=Watch)
     """what a schedule that listens to validations has heard"""
+    unwritten: bytes = b""
+    """lines of metrics.jsonl that a full disk has refused so far"""
+    failed_saves: int = 0
+    """in a row"""
+    saved_best: tuple[float | None, float | None, int | None] = (None, None, None)
+    """best, best_loss and best_step of the checkpoint that best.json names"""
 
     @property
     def evaluated(self) -> nn.Module:
@@ -68,6 +74,7 @@ def restore(state: TrainState, saved: Checkpoint) -> None:
         state.watch = Watch(**saved.watch)
     for name in ("step", "best", "best_loss", "best_step", "stale", "elapsed", "metrics_bytes"):
         setattr(state, name, getattr(saved, name))
+    state.saved_best = saved.best, saved.best_loss, saved.best_step
 
 
 @torch.no_grad()

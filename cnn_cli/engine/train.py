@@ -2,52 +2,21 @@
 
 import math
 import time
-from dataclasses import dataclass
-from importlib import metadata
-from typing import Any
 
-import torch
-
-from cnn_cli.data.contract import Dataset, Preprocessing, Window
-from cnn_cli.data.plan import Plan
-from cnn_cli.device import Device
-from cnn_cli.engine import checkpoint
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.predict import predict
-from cnn_cli.engine.records import Figures, Record, append
+from cnn_cli.engine.records import Figures, Record
+from cnn_cli.engine.saving import note, save
 from cnn_cli.engine.signals import Interrupts
 from cnn_cli.engine.state import GRAD_NORM, LOSS, TrainState
-from cnn_cli.engine.step import StepSettings, train_step
+from cnn_cli.engine.step import train_step
+from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.errors import TrainingError
 from cnn_cli.optim.schedules import Plateau
-from cnn_cli.run import Run
-from cnn_cli.sections import TrainerConfig
 
 READ_EVERY = 0.25
 """Seconds between readings of the device's figures for the progress bar."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """All that training is given and does not change."""
-
-    dataset: Dataset
-    preprocessing: Preprocessing
-    plan: Plan
-    window: Window | None
-    settings: StepSettings
-    trainer: TrainerConfig
-    max_seconds: float
-    device: Device
-    run: Run
-    config: str
-    """the whole config as YAML text, for the checkpoint"""
-
-    @property
-    def batch_size(self) -> int:
-        """Pictures that a step really has: no more than there are."""
-        return min(self.plan.batch_size, self.plan.n)
 
 
 def train(task: Task, state: TrainState, display: Display, board: Board | None) -> str:
@@ -87,13 +56,14 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
                     board.epoch(record, state.rows)
                 ended = ended or _early_stop(task, state)
                 if record.validated or ended or _checkpoint_due(task, state):
-                    _save(task, state, record.best)
+                    final = bool(ended) or state.step == state.total
+                    save(task, state, display, is_best=record.best, final=final)
                 now = time.monotonic()
                 state.elapsed, mark = state.elapsed + now - mark, now
                 epoch_start, epoch_first = now, state.step
             elif ended or _checkpoint_due(task, state):
                 _read(task, state, state.step - 1, state.step)
-                _save(task, state, is_best=False)
+                save(task, state, display, is_best=False, final=bool(ended))
             if ended:
                 break
     task.device.synchronize()
@@ -172,7 +142,7 @@ def _finish_epoch(task: Task, state: TrainState, rate: float, forced: bool) -> R
         elapsed=state.elapsed,
         images_per_second=rate,
     )
-    state.metrics_bytes = append(task.run.metrics, state.metrics_bytes, record)
+    note(task, state, record)
     return record
 
 
@@ -208,45 +178,3 @@ def _note_best(task: Task, state: TrainState, validation: dict[str, float]) -> b
         return False
     state.best, state.best_loss, state.best_step, state.stale = value, loss, state.step, 0
     return True
-
-
-def _save(task: Task, state: TrainState, is_best: bool) -> None:
-    saved = checkpoint.Checkpoint(
-        model=state.model.state_dict(),
-        ema=state.ema.state_dict() if state.ema else None,
-        optimizer=state.optimizer.state_dict(),
-        scaler=state.scaler.state_dict() if state.scaler else None,
-        step=state.step,
-        total=state.total,
-        best=state.best,
-        best_loss=state.best_loss,
-        best_step=state.best_step,
-        stale=state.stale,
-        rows=state.rows,
-        elapsed=state.elapsed,
-        metrics_bytes=state.metrics_bytes,
-        classes=task.dataset.classes,
-        preprocessing=task.preprocessing,
-        config=task.config,
-        fingerprint=task.dataset.fingerprint,
-        versions=versions(),
-        watch=vars(state.watch),
-    )
-    try:
-        checkpoint.save(task.run, saved, is_best)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        raise TrainingError(
-            f"the checkpoint of step {state.step} could not be written: {error}"
-        ) from error
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    names: list[Any] = ["cnn-train", "torch", "torchvision", "numpy"]
-    found = {}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # run from a bare checkout
-            found[name] = "not installed"
-    return found | {"torch": str(torch.__version__)}

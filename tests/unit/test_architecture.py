@@ -22,9 +22,14 @@ MAY_IMPORT = {
     "models": f"{CONTRACTS} models",
     "optim": f"{CONTRACTS} optim",
     # What runs a trained or untrained model knows the contracts, not the components.
-    "run": "errors",
+    "files": "errors",
+    "sidecar": "files",
+    "run": "errors files sidecar",
     "device": "errors sections",
-    "engine": f"{CONTRACTS} sections device run augmentation.pipeline optim.schedules engine",
+    "engine": (
+        f"{CONTRACTS} sections device files sidecar run augmentation.pipeline optim.schedules"
+        " engine"
+    ),
     "visualize": (
         f"{CONTRACTS} run device augmentation.pipeline engine.predict engine.checks"
         " models.summary visualize"
@@ -44,7 +49,8 @@ MAY_IMPORT = {
         " data augmentation models optim visualize inputs pretrained sources"
     ),
     "commands": (
-        f"{CONTRACTS} checking config sections inputs build pretrained device run engine report"
+        f"{CONTRACTS} checking config sections inputs build pretrained device files sidecar run"
+        " engine report"
         " visualize data augmentation models optim commands"
     ),
     "spaces": "errors",
@@ -56,7 +62,7 @@ MAY_IMPORT = {
     "explain": "errors resolving",
     "guard": "errors targets",
     "recorded": "errors paths checking resolving config targets run engine.checkpoint",
-    "destinations": "errors run",
+    "destinations": "errors files run",
     "preview": "paths run sources",
     "compose": (
         "errors paths resolving config targets arguments guard explain recorded destinations"

@@ -2,18 +2,21 @@
 
 import json
 import os
+import zipfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from cnn_cli import sidecar
 from cnn_cli.errors import UserError
+from cnn_cli.files import size_and_hash
 from cnn_cli.run import (
     Run,
-    check_writable,
     claimed,
     find_checkpoint,
+    find_run,
     new_folder,
-    replacing,
     run_folder,
     run_of,
     runs,
@@ -25,13 +28,27 @@ def make_run(folder: Path, age: int = 0, best: bool = True) -> Run:
     run.checkpoints.mkdir(parents=True)
     run.config.write_text("seed: 0\n")
     for name, step in (("last", 2), ("best", 1)):
-        (run.checkpoints / f"step-{step}.ckpt").write_text("x")
+        make_checkpoint(run, step, age)
         if name == "last" or best:
             (run.checkpoints / f"{name}.json").write_text(
                 json.dumps({"checkpoint": f"step-{step}.ckpt"})
             )
-    os.utime(run.checkpoints / "last.json", (1_000_000 - age, 1_000_000 - age))
     return run
+
+
+def make_checkpoint(run: Run, step: int, age: int = 0) -> Path:
+    """A zip file with its sidecar."""
+    path = run.checkpoints / f"step-{step}.ckpt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data", f"weights of step {step}" * 50)
+    sidecar.write(path, step, *size_and_hash(path))
+    os.utime(path, (1_000_000 - age, 1_000_000 - age))
+    return path
+
+
+def found(ref: str, root: Path, prefer: Literal["best", "last"]) -> Path:
+    """The checkpoint file alone."""
+    return find_checkpoint(ref, root, prefer).path
 
 
 def test_latest_is_the_newest_run_and_no_job_of_a_sweep(tmp_path):
@@ -40,15 +57,15 @@ def test_latest_is_the_newest_run_and_no_job_of_a_sweep(tmp_path):
     make_run(tmp_path / "sweeps")
     (tmp_path / "empty").mkdir()
     assert [run.folder.name for run in runs(tmp_path)] == ["new", "old"]
-    assert find_checkpoint("latest", tmp_path, "best") == newest.checkpoints / "step-1.ckpt"
-    assert find_checkpoint("latest", tmp_path, "last") == newest.checkpoints / "step-2.ckpt"
+    assert found("latest", tmp_path, "best") == newest.checkpoints / "step-1.ckpt"
+    assert found("latest", tmp_path, "last") == newest.checkpoints / "step-2.ckpt"
 
 
 def test_name_folder_and_file_mean_the_same(tmp_path):
     run = make_run(tmp_path / "a b")
     file = run.checkpoints / "step-1.ckpt"
     for ref in ("a b", str(run.folder), str(file)):
-        assert find_checkpoint(ref, tmp_path, "best") == file
+        assert found(ref, tmp_path, "best") == file
     assert run_of(file).folder == run.folder
     lone = tmp_path / "lone.ckpt"
     lone.write_text("x")
@@ -57,10 +74,70 @@ def test_name_folder_and_file_mean_the_same(tmp_path):
 
 def test_without_a_best_the_last(tmp_path):
     run = make_run(tmp_path / "a", best=False)
-    assert find_checkpoint("a", tmp_path, "best").name == "step-2.ckpt"
+    assert found("a", tmp_path, "best").name == "step-2.ckpt"
     (run.checkpoints / "last.json").write_text('{"checkpoint": "step-9.ckpt"}')
+    assert found("a", tmp_path, "last").name == "step-2.ckpt"
+    for path in run.saved():
+        path.unlink()
     with pytest.raises(UserError, match="holds no checkpoint"):
         find_checkpoint("a", tmp_path, "last")
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(tmp_path):
+    run = make_run(tmp_path / "a", best=False)
+    newest = make_checkpoint(run, 3)
+    flip(newest)
+    taken = find_checkpoint("a", tmp_path, "best")
+    assert taken.path.name == "step-2.ckpt"
+    assert taken.notes == (
+        f"{newest}: damaged: size or sha256 differ from step-3.json; step-2.ckpt is used instead",
+    )
+    for path in run.saved():
+        flip(path)
+    with pytest.raises(
+        UserError, match=r"none|no checkpoint of this run is whole: .*step-3.*step-1"
+    ):
+        find_checkpoint("a", tmp_path, "last")
+    assert [run.folder.name for run in runs(tmp_path)] == ["a"]  # never a silent start from scratch
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+    os.utime(path, (2_000_000, 2_000_000))  # another time: coarse clocks may not show the change
+
+
+def test_a_save_that_was_cut_short_comes_last(tmp_path):
+    run = make_run(tmp_path / "a", best=False)
+    lone = make_checkpoint(run, 3)
+    sidecar.path_of(lone).unlink()
+    assert found("a", tmp_path, "last").name == "step-2.ckpt"
+    for step in (1, 2):
+        (run.checkpoints / f"step-{step}.ckpt").unlink()
+    taken = find_checkpoint("a", tmp_path, "last")
+    assert taken.path == lone
+    assert taken.notes == (f"{lone}: the save was cut short, but the file is whole",)
+
+
+def test_a_lone_file_is_taken_with_a_notice(tmp_path):
+    run = make_run(tmp_path / "a")
+    lone = run.checkpoints.joinpath("step-2.ckpt").rename(tmp_path / "lone.ckpt")
+    taken = find_checkpoint(str(lone), tmp_path, "best")
+    assert taken.path == lone
+    assert "has no lone.json; its own checksums hold" in taken.notes[0]
+    assert find_run("a", tmp_path).folder == run.folder
+
+
+def test_leftovers_of_dead_processes_go_when_the_run_is_claimed(tmp_path):
+    run = make_run(tmp_path / "a")
+    alive = os.getppid()
+    names = [f".step-9.ckpt.{process}.tmp" for process in (2**22 + 1, os.getpid(), alive)]
+    for name in (*names, ".mine.tmp"):
+        (run.checkpoints / name).write_text("half")
+    with claimed(run.folder, is_new=False):
+        left = {path.name for path in run.checkpoints.glob(".*")}
+    assert left == {names[2], ".mine.tmp"}
 
 
 def test_a_pointer_cannot_lead_out_of_the_folder(tmp_path):
@@ -89,16 +166,10 @@ def test_a_folder_in_use_is_refused(tmp_path):
     assert len(names) == 20
 
 
-def test_a_file_in_the_way_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"run\.root=.*file is not a folder"):
-        check_writable(tmp_path / "file" / "runs", "run.root")
-
-
 def test_a_folder_of_pictures_hides_no_run_of_its_name(tmp_path):
     (tmp_path / "place" / "cats").mkdir()
     run = make_run(tmp_path / "cats")
-    assert find_checkpoint("cats", tmp_path, "last") == run.checkpoints / "step-2.ckpt"
+    assert found("cats", tmp_path, "last") == run.checkpoints / "step-2.ckpt"
 
 
 def test_a_claimed_folder_is_refused_to_others_and_goes_if_unused(tmp_path):
@@ -144,15 +215,3 @@ def test_a_cut_last_line_of_the_metrics_is_left_out(tmp_path):
 
 def test_new_folders_never_share_a_name(tmp_path):
     assert [new_folder(tmp_path, "a").name for _ in range(3)] == ["a", "a-2", "a-3"]
-
-
-def test_a_write_is_whole_or_absent(tmp_path):
-    path = tmp_path / "file"
-    path.write_text("old")
-    with pytest.raises(TypeError), replacing(path) as file:
-        file.writelines([b"half", None])
-    assert path.read_text() == "old"
-    with replacing(path) as file:
-        file.write(b"new")
-    assert path.read_text() == "new"
-    assert [p.name for p in tmp_path.glob("*file*")] == ["file"]

@@ -22,7 +22,8 @@ from cnn_cli.engine.display import Display
 from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import TrainState, new_state
 from cnn_cli.engine.step import StepSettings
-from cnn_cli.engine.train import Task, train
+from cnn_cli.engine.task import Task
+from cnn_cli.engine.train import train
 from cnn_cli.models.classifier import Classifier, Normalize
 from cnn_cli.optim.groups import parameter_groups
 from cnn_cli.optim.schedules import OneCycle

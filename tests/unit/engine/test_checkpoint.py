@@ -1,17 +1,20 @@
 """Checkpoint files: whole, checked, plain data, and nothing of them executed."""
 
 import json
+import math
 import os
 import pickle
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from cnn_cli.data.contract import Preprocessing
-from cnn_cli.engine.checkpoint import Checkpoint, load, read_config, save
+from cnn_cli.engine.checkpoint import Checkpoint, NonFiniteError, load, read_config, save
 from cnn_cli.errors import UserError
 from cnn_cli.run import Run
 
@@ -52,18 +55,43 @@ def test_comes_back_as_it_was(run):
     assert run.pointer("best") == run.pointer("last") == path
 
 
-def test_keeps_only_what_a_pointer_names(run):
-    for step, is_best in ((1, True), (2, False), (3, False)):
+def test_keeps_the_best_and_the_two_newest(run):
+    for step, is_best in ((1, True), (2, False), (3, False), (4, False)):
         save(run, replace(EXAMPLE, step=step), is_best)
     names = sorted(path.name for path in run.checkpoints.iterdir())
-    assert names == [
-        "best.json",
-        "last.json",
-        "step-00000001.ckpt",
-        "step-00000001.json",
-        "step-00000003.ckpt",
-        "step-00000003.json",
-    ]
+    steps = [f"step-0000000{step}{kind}" for step in (1, 3, 4) for kind in (".ckpt", ".json")]
+    assert names == ["best.json", "last.json", *steps]
+
+
+def test_what_the_run_did_not_write_stays(run):
+    run.checkpoints.mkdir()
+    mine = run.checkpoints / "step-00000000.ckpt"
+    mine.write_text("a copy of my own")
+    for step in range(1, 6):
+        save(run, replace(EXAMPLE, step=step), is_best=False)
+    assert mine.read_text() == "a copy of my own"
+    (run.checkpoints / "last.json").write_text("{")  # damaged: what was written is not known
+    for step in range(6, 9):
+        save(run, replace(EXAMPLE, step=step), is_best=False)
+    left = {int(path.stem[5:]) for path in run.checkpoints.glob("step-*.ckpt")}
+    assert left == {0, 4, 5, 7, 8}
+
+
+def test_weights_that_are_not_finite_replace_none(run):
+    path = save(run, EXAMPLE, is_best=True)
+    for part in ("model", "ema"):
+        bad = replace(EXAMPLE, **{part: {"net.weight": torch.tensor([1.0, math.inf])}}, step=8)
+        with pytest.raises(NonFiniteError, match=rf"{part}\.net\.weight is not finite"):
+            save(run, bad, is_best=True)
+    assert run.saved() == [path]
+
+
+def test_a_full_disk_is_told_before_half_a_file_is_written(run, monkeypatch):
+    path = save(run, EXAMPLE, is_best=True)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    with pytest.raises(OSError, match=r"1\.0 MB are needed and 1\.0 MB are free"):
+        save(run, replace(EXAMPLE, step=8), is_best=True)
+    assert run.saved() == [path]
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9])

@@ -1,0 +1,72 @@
+"""A checkpoint's sidecar, step-*.json: it states size and sha256, and that the save was completed.
+
+torch.load checks neither the zip's checksums nor its length. Nothing here needs torch.
+"""
+
+import json
+import zipfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cnn_cli.files import size_and_hash, write_json
+
+
+def path_of(checkpoint: Path) -> Path:
+    return checkpoint.with_suffix(".json")
+
+
+def write(checkpoint: Path, step: int, size: int, sha256: str) -> None:
+    """Commit a checkpoint whose file is on the disk."""
+    record = {"step": step, "checkpoint": checkpoint.name, "size": size, "sha256": sha256}
+    write_json(path_of(checkpoint), record)
+
+
+def fault(checkpoint: Path) -> str:
+    """What is wrong with the file: "" where it is as its sidecar states.
+
+    Without a sidecar, the zip's own checksums are compared. Cheap when asked again.
+    """
+    try:
+        stat = checkpoint.stat()
+        sidecar = path_of(checkpoint)
+        beside = sidecar.stat().st_mtime_ns if sidecar.is_file() else 0
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return _fault(checkpoint, stat.st_ino, stat.st_size, stat.st_mtime_ns, beside)
+
+
+@cache
+def _fault(checkpoint: Path, _node: int, size: int, _changed: int, beside: int) -> str:
+    try:
+        if not zipfile.is_zipfile(checkpoint):
+            return "not a checkpoint (no zip file, or one that was cut off)"
+        if not beside:
+            with zipfile.ZipFile(checkpoint) as archive:
+                damaged = archive.testzip()
+            return f"damaged ({damaged} fails its checksum)" if damaged else ""
+        stated = _read(path_of(checkpoint))
+        if stated is None:
+            return (
+                f"its {path_of(checkpoint).name} cannot be read; without that file the checkpoint"
+                " is checked by its own checksums alone"
+            )
+        if stated != (size, *size_and_hash(checkpoint)[1:]):
+            return f"damaged: size or sha256 differ from {path_of(checkpoint).name}"
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        return f"damaged ({error})"
+    return ""
+
+
+def _read(sidecar: Path) -> tuple[int, str] | None:
+    try:
+        record: Any = json.loads(sidecar.read_text())
+        return record["size"], record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def committed(folder: Path) -> list[Path]:
+    """The checkpoints in `folder` that have a sidecar, the furthest step first."""
+    there = [path for path in folder.glob("step-*.ckpt") if path_of(path).is_file()]
+    return sorted(there, key=lambda path: path.name, reverse=True)
