@@ -79,8 +79,9 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
         model = wiring.model(config, preprocessing, dataset, is_new=saved is None)
         notes += pretrained.prepare(model, config.model, first, dataset.classes)
         task, state = wiring.task(config, device, preprocessing, dataset, Run(where), model)
-        if saved:
+        if saved and path:
             _resume(task, state, saved)
+            checkpoint.adopt(task.run, path, saved)
         with display.logging(task.run.log):
             _write_start(config, overrides, task, state, first)
             return _train_and_report(config, task, state, display, notes)

@@ -110,6 +110,11 @@ def point(run: Run, path: Path, is_best: bool) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
+def adopt(run: Run, path: Path, saved: Checkpoint) -> None:
+    """Go on from the checkpoint at `path`: the pointers of a save that was killed are made good."""
+    point(run, path, is_best=saved.best_step == saved.step)
+
+
 def _journal(run: Run) -> dict[str, list[str]]:
     """`kept` and `obsolete` of last.json; empty where it is of an older version, or damaged."""
     try:
