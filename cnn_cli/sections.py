@@ -87,6 +87,8 @@ class TrainerConfig:
     """validations without a new best before stopping early; null = never"""
     max_time: Duration | None
     """a hard stop for training: 90s, 10m, 1.5h; null = none"""
+    non_finite: Literal["stop", "skip", "rollback"]
+    """what follows a step whose loss or gradient is not finite, which never changes a weight"""
     checkpoint_every: Count | None
     """steps between checkpoints; null = after each validation only"""
     eval_batch_size: Count

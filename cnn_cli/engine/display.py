@@ -123,7 +123,10 @@ class Display:
         self._best = best
         for console in self.consoles:
             line = self._epoch_line(record, long=console.width >= LONG_LINE)
-            console.print(line + ("  [bold green]best[/]" if record.best else ""), soft_wrap=True)
+            line += "  [bold green]best[/]" if record.best else ""
+            if record.train.skipped:
+                line += f"  [yellow]steps skipped, not finite: {record.train.skipped}[/]"
+            console.print(line, soft_wrap=True)
         if self._progress is not None:
             self._progress.update(self._total_task, completed=record.step)
             self._progress.update(

@@ -18,6 +18,8 @@ class Figures:
     accuracy: float
     grad_norm: float
     learning_rate: float
+    skipped: int = 0
+    """steps that were not finite, and changed nothing"""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Record:
                 "loss": self.train.loss,
                 "accuracy": self.train.accuracy,
                 "grad_norm": self.train.grad_norm,
+                "skipped": self.train.skipped,
             },
             "val": self.validation,
             "best": self.best,

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from cnn_cli.device import Device
 from cnn_cli.engine.checkpoint import Checkpoint
+from cnn_cli.engine.finite import Statistics
 from cnn_cli.optim.schedules import Watch
 
 LOSS, CORRECT, COUNT, GRAD_NORM = range(4)
@@ -45,6 +46,11 @@ class TrainState:
     """in a row"""
     saved_best: tuple[float | None, float | None, int | None] = (None, None, None)
     """best, best_loss and best_step of the checkpoint that best.json names"""
+    statistics: Statistics = field(init=False)
+    """batch norm's, as they were before the step"""
+
+    def __post_init__(self) -> None:
+        self.statistics = Statistics(self.model)
 
     @property
     def evaluated(self) -> nn.Module:

@@ -8,6 +8,7 @@ from torch import Tensor
 from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.data.contract import Batch
 from cnn_cli.device import Device
+from cnn_cli.engine.finite import step_unless
 from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import TrainState, update_average
 from cnn_cli.optim.schedules import Schedule
@@ -56,6 +57,7 @@ def train_step(state: TrainState, batch: Batch, settings: StepSettings, device: 
         progress=state.step / state.total,
     )
     row = state.rows[batch.step % len(state.rows)].zero_()
+    state.statistics.keep()
     parts = zip(
         device.input(pictures).chunk(settings.accumulate),
         targets.chunk(settings.accumulate),
@@ -92,16 +94,19 @@ def _backward(
 
 
 def _update(state: TrainState, settings: StepSettings, row: Tensor) -> None:
+    """Change the weights by the gradient; a step that is not finite changes nothing at all."""
     if state.scaler:
         state.scaler.unscale_(state.optimizer)
     parameters = [p for p in state.model.parameters() if p.grad is not None]
     norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     row[3] = norm
+    bad = ~(norm.isfinite() & row[0].isfinite())
     if settings.clip_norm is not None:
         torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
     if state.scaler:
-        state.scaler.step(state.optimizer)
+        state.scaler.step(state.optimizer)  # which skips such a step by itself
         state.scaler.update()
     else:
-        state.optimizer.step()
+        step_unless(bad, state.optimizer)
+    state.statistics.restore(bad)
     state.optimizer.zero_grad(set_to_none=True)

@@ -2,13 +2,15 @@
 
 import math
 import time
+from pathlib import Path
 
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.predict import predict
 from cnn_cli.engine.records import Figures, Record
+from cnn_cli.engine.recovery import NonFiniteStepError, bad_rows, check, roll_back
 from cnn_cli.engine.saving import note, save
 from cnn_cli.engine.signals import Interrupts
-from cnn_cli.engine.state import GRAD_NORM, LOSS, TrainState
+from cnn_cli.engine.state import GRAD_NORM, TrainState
 from cnn_cli.engine.step import train_step
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
@@ -24,13 +26,27 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
 
     That is "finished", "early stop", "time is up", or the name of the signal that came. A state
     whose patience is used up already has ended: the signal came in the step of its early stop.
-    Raises TrainingError where loss or gradient are no longer finite; earlier checkpoints stay.
+    Raises TrainingError where loss or gradient are not finite and trainer.non_finite does not help,
+    or checkpoints cannot be written; earlier ones stay.
     """
+    returned: dict[Path, int] = {}
+    while True:
+        try:
+            return _train(task, state, display, board)
+        except NonFiniteStepError as error:
+            if task.trainer.non_finite != "rollback":
+                raise TrainingError(str(error)) from error
+            roll_back(task, state, display, str(error), returned)
+
+
+def _train(task: Task, state: TrainState, display: Display, board: Board | None) -> str:
+    """As `train`; raises NonFiniteStepError."""
     ended = _early_stop(task, state)
     if ended:
         return ended
     since_read = mark = time.monotonic()
     epoch_start, epoch_first = mark, state.step
+    checked = state.step
     state.model.train()
     with Interrupts() as interrupts:
         for batch in task.dataset.train.batches(task.plan, state.step, task.window):
@@ -39,35 +55,51 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
             now = time.monotonic()
             state.elapsed, mark = state.elapsed + now - mark, now
 
+            ended = _why_stop(task, state, interrupts)
+            whole_epoch = state.step % task.plan.steps_per_epoch == 0
+            if (
+                now - since_read > READ_EVERY
+                or whole_epoch
+                or ended
+                or _checkpoint_due(task, state)
+            ):
+                check(task, state, checked)
+                checked = state.step
+
             if now - since_read > READ_EVERY:
                 rate = (state.step - epoch_first) * task.batch_size / (now - epoch_start)
                 display.step(state.step, _read(task, state, state.step - 1, state.step), rate)
                 since_read = now
 
-            ended = _why_stop(task, state, interrupts)
-            whole_epoch = state.step % task.plan.steps_per_epoch == 0
             if whole_epoch or ended == "time is up":
                 task.device.synchronize()
                 seconds = time.monotonic() - epoch_start
                 rate = (state.step - epoch_first) * task.batch_size / seconds
-                record = _finish_epoch(task, state, rate, forced=ended == "time is up")
-                display.epoch(record, state.best)
-                if board:
-                    board.epoch(record, state.rows)
-                ended = ended or _early_stop(task, state)
-                if record.validated or ended or _checkpoint_due(task, state):
-                    final = bool(ended) or state.step == state.total
-                    save(task, state, display, is_best=record.best, final=final)
+                ended = _end_epoch(task, state, display, board, rate, ended)
                 now = time.monotonic()
                 state.elapsed, mark = state.elapsed + now - mark, now
                 epoch_start, epoch_first = now, state.step
             elif ended or _checkpoint_due(task, state):
-                _read(task, state, state.step - 1, state.step)
                 save(task, state, display, is_best=False, final=bool(ended))
             if ended:
                 break
     task.device.synchronize()
     return ended or "finished"
+
+
+def _end_epoch(
+    task: Task, state: TrainState, display: Display, board: Board | None, rate: float, ended: str
+) -> str:
+    """All that is due after an epoch; returns why training ends, "" where it does not."""
+    record = _finish_epoch(task, state, rate, forced=ended == "time is up")
+    display.epoch(record, state.best)
+    if board:
+        board.epoch(record, state.rows)
+    ended = ended or _early_stop(task, state)
+    if record.validated or ended or _checkpoint_due(task, state):
+        final = bool(ended) or state.step == state.total
+        save(task, state, display, is_best=record.best, final=final)
+    return ended
 
 
 def _why_stop(task: Task, state: TrainState, interrupts: Interrupts) -> str:
@@ -89,39 +121,18 @@ def _early_stop(task: Task, state: TrainState) -> str:
 
 
 def _read(task: Task, state: TrainState, first: int, last: int) -> Figures:
-    """The figures of steps first .. last - 1 of one epoch, read from the device, all finite."""
+    """The figures of steps first .. last - 1 of one epoch, read from the device."""
     size = task.plan.steps_per_epoch
     begin = first % size
     rows = state.rows[begin : begin + last - first].cpu().double()
-    suspects = rows[:, [LOSS, GRAD_NORM]] if state.scaler is None else rows[:, [LOSS]]
-    bad = (~suspects.isfinite()).any(dim=1).nonzero().flatten().tolist()
-    if bad:
-        raise TrainingError(_non_finite(state, first + bad[0], rows[bad[0], LOSS].item()))
-    loss, correct, count, _ = rows.sum(dim=0).tolist()
+    bad = bad_rows(state, rows)
+    loss, correct, count, _ = rows[~bad].sum(dim=0).tolist()
     norms = rows[:, GRAD_NORM]
     norms = norms[norms.isfinite()]  # fp16's scaler skips steps that overflow
     norm = norms.mean().item() if len(norms) else 0.0
     rate = state.optimizer.param_groups[0]["lr"]
-    return Figures(loss / count, correct / count, norm, rate)
-
-
-def _non_finite(state: TrainState, step: int, loss: float) -> str:
-    what = "the loss" if not math.isfinite(loss) else "the gradient"
-    rate = state.optimizer.param_groups[0]["lr"]
-    return (
-        f"{what} is no longer finite since step {step + 1} (learning rate {rate:.3g}): training"
-        " stopped, and no checkpoint was written from these weights. Likely causes, in this order:"
-        f" a learning rate that is too high (try optimizer.{_lower_rate(state)}), no"
-        " warm-up (schedule.warmup=0.1), exploding gradients (trainer.clip_norm=1), or reduced"
-        " precision (device.precision=fp32)"
-    )
-
-
-def _lower_rate(state: TrainState) -> str:
-    """A tenth of the peak rate that was set; Muon's kernels keep their norm, the rest may not."""
-    defaults = state.optimizer.defaults
-    key = "rest_lr" if "rest_lr" in defaults else "lr"
-    return f"{key}={defaults[key] / 10:.3g}"
+    count = max(count, 1.0)  # 0 where every step was skipped
+    return Figures(loss / count, correct / count, norm, rate, int(bad.sum()))
 
 
 def _finish_epoch(task: Task, state: TrainState, rate: float, forced: bool) -> Record:

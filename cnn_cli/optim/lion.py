@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from cnn_cli.limits import Fraction, ProperFraction, Range
+from cnn_cli.optim.muon import put_back
 
 Rate = Annotated[float, Range(0, 1, open_low=True)]
 
@@ -29,6 +30,9 @@ class Lion(Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
+    _step_supports_amp_scaling = True
+    """torch's mark of optimizers that leave a step undone where their `found_inf` is 1."""
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update from the gradients; a `closure` is called first and its value returned."""
@@ -39,8 +43,18 @@ class Lion(Optimizer):
         for group in self.param_groups:
             moved = [p for p in group["params"] if p.grad is not None]
             if moved:
-                self._move(moved, group)
+                self._move_unless_bad(moved, group)
         return loss
+
+    def _move_unless_bad(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        bad: Tensor | None = getattr(self, "found_inf", None)
+        if bad is None:
+            self._move(parameters, group)
+            return
+        changed = [*parameters, *(self._mean(p) for p in parameters)]
+        kept = [tensor.clone() for tensor in changed]
+        self._move(parameters, group)
+        put_back(bad, changed, kept)
 
     def _move(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]

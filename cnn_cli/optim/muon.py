@@ -1,6 +1,6 @@
 """Muon for convolutions: the momentum, made orthogonal, turns each kernel by a set angle."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import torch
@@ -52,6 +52,9 @@ class Muon(Optimizer):
         defaults["rest_lr"] = rest_lr
         super().__init__([group for group in groups if group["params"]], defaults)
 
+    _step_supports_amp_scaling = True
+    """torch's mark of optimizers that leave a step undone where their `found_inf` is 1."""
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update from the gradients; a `closure` is called first and its value returned."""
@@ -59,15 +62,25 @@ class Muon(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        bad: Tensor | None = getattr(self, "found_inf", None)
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
+                kept = None if bad is None else self._copies(parameter)
                 if parameter.ndim == 4 and self._turns(parameter):
                     self._turn(parameter, parameter.grad, group["lr"], group["momentum"])
                 else:
                     self._descend(parameter, parameter.grad, group)
+                if bad is not None and kept is not None:
+                    put_back(bad, (parameter, self.state[parameter]["momentum_buffer"]), kept)
         return loss
+
+    def _copies(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
+        """What a step of one parameter changes: the parameter and its momentum."""
+        buffer = self.state[parameter].get("momentum_buffer")
+        before = torch.zeros_like(parameter) if buffer is None else buffer.clone()
+        return parameter.clone(), before
 
     def _turns(self, kernel: Tensor) -> bool:
         """Whether it has a norm to keep, which is looked at before its first step."""
@@ -96,6 +109,12 @@ class Muon(Optimizer):
         buffer: Tensor = state["momentum_buffer"].mul_(group["momentum"]).add_(gradient)
         step = torch.add(gradient, buffer, alpha=group["momentum"])
         parameter.add_(step, alpha=-group["lr"])
+
+
+def put_back(bad: Tensor, changed: Sequence[Tensor], kept: Sequence[Tensor]) -> None:
+    """Where `bad` is 1, `changed` are `kept` again; nothing waits for the device."""
+    for now, before in zip(changed, kept, strict=True):
+        now.copy_(torch.where(bad.bool(), before, now))
 
 
 def orthogonalised(kernel: Tensor) -> Tensor:

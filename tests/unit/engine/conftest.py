@@ -44,6 +44,7 @@ TRAINER: dict[str, Any] = {
     "monitor": "accuracy",
     "patience": None,
     "max_time": None,
+    "non_finite": "stop",
     "checkpoint_every": None,
     "eval_batch_size": 10,
     "tensorboard": False,

@@ -1,0 +1,79 @@
+"""What training writes while the disk is full."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from cnn_cli.engine import checkpoint, saving
+from cnn_cli.engine.records import append
+from cnn_cli.engine.task import Task
+from cnn_cli.errors import TrainingError
+
+
+def figures(task: Task) -> list[tuple[Any, Any]]:
+    found = [json.loads(line) for line in task.run.metrics.read_text().splitlines()]
+    return [(line["train"], line["val"]) for line in found]
+
+
+class Disk:
+    """checkpoint.save, which finds the disk full at the calls of these numbers (from 1)."""
+
+    def __init__(self, *full: int) -> None:
+        self.full, self.calls, self.save = full, 0, checkpoint.save
+
+    def __call__(self, run: Any, saved: Any, is_best: bool) -> Any:
+        self.calls += 1
+        if self.calls in self.full:
+            raise OSError(28, "No space left on device")
+        return self.save(run, saved, is_best)
+
+
+def test_training_goes_on_while_the_disk_is_full(bench, monkeypatch):
+    task = bench.task(epochs=5, checkpoint_every=2)
+    whole = bench.state(task)
+    bench.train(task, whole)
+    monkeypatch.setattr(checkpoint, "save", Disk(1, 2, 4, 5, 7))
+    other = bench.task("full", epochs=5, checkpoint_every=2)
+    state = bench.state(other)
+    assert bench.train(other, state) == "finished"
+    saved = checkpoint.load(other.run.saved()[0]).model
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, state.model.state_dict()[name])
+        assert torch.equal(tensor, saved[name])
+    assert figures(other) == figures(task)
+    best = checkpoint.load(other.run.pointer("best"))
+    assert best.best_step == best.step  # of those that could be saved
+
+
+def test_the_third_failure_in_a_row_ends_training(bench, monkeypatch):
+    monkeypatch.setattr(checkpoint, "save", Disk(2, 3, 4))
+    task = bench.task(epochs=9, checkpoint_every=2)
+    with pytest.raises(TrainingError, match=r"step 8 could not .*No space left.*3rd failure"):
+        bench.train(task, bench.state(task))
+    assert checkpoint.load(task.run.pointer("last")).step == 2
+
+
+def test_the_last_save_must_not_fail(bench, monkeypatch):
+    monkeypatch.setattr(checkpoint, "save", Disk(3))
+    task = bench.task(epochs=3)
+    with pytest.raises(TrainingError, match=r"step 12 could not be written.*No space left"):
+        bench.train(task, bench.state(task))
+
+
+def test_lines_that_a_full_disk_refuses_come_later(bench, monkeypatch):
+    task = bench.task(epochs=4)
+    bench.train(task, bench.state(task))
+    calls = []
+
+    def full(path: Any, offset: int, text: bytes) -> int:
+        calls.append(offset)
+        if len(calls) in (2, 3):
+            raise OSError(28, "No space left on device")
+        return append(path, offset, text)
+
+    monkeypatch.setattr(saving, "append", full)
+    other = bench.task("full", epochs=4)
+    bench.train(other, bench.state(other))
+    assert figures(other) == figures(task)
