@@ -13,40 +13,49 @@ from typing import TYPE_CHECKING
 from cnn_cli import __version__, arguments
 from cnn_cli.arguments import Request
 from cnn_cli.errors import TrainingError, UserError
+from cnn_cli.signals import EXIT_CODES, Stopped, raising
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 DONE, FAILED, WRONG, MISSED = 0, 1, 2, 3
-STOPPED = (130, 143, 75)
+STOPPED = tuple(EXIT_CODES.values())
 """Interrupted or preempted, and saved: a sweep stops as well."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     try:
-        words = list(sys.argv[1:] if argv is None else argv)
-        if (
-            words
-            and words[0] in arguments.WITHOUT_CONFIG
-            and not {"--help", "-h", "help"} & {*words[1:2]}
-        ):
-            return _completion(words[1:])
-        request = arguments.parse(words)
-        if request.action == "version":
-            print(f"cnn-train {__version__}", flush=True)
-            return DONE
-        if request.action == "help":
-            return _help(request)
-        code = _hydra(request)
-        sys.stdout.flush()
-        return code
+        with raising():
+            return _run(list(sys.argv[1:] if argv is None else argv))
     except UserError as error:
         return _wrong(error)
     except KeyboardInterrupt:
-        return 130
+        return _stopped("SIGINT")
+    except Stopped as stop:
+        return _stopped(str(stop))
     except BrokenPipeError:  # the reader of a pipe has gone: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+def _stopped(name: str) -> int:
+    print(f"cnn-train: stopped by {name}", file=sys.stderr)
+    return EXIT_CODES[name]
+
+
+def _run(words: list[str]) -> int:
+    is_short = words and words[0] in arguments.WITHOUT_CONFIG
+    if is_short and not {"--help", "-h", "help"} & {*words[1:2]}:
+        return _completion(words[1:])
+    request = arguments.parse(words)
+    if request.action == "version":
+        print(f"cnn-train {__version__}", flush=True)
+        return DONE
+    if request.action == "help":
+        return _help(request)
+    code = _hydra(request)
+    sys.stdout.flush()
+    return code
 
 
 def _completion(words: Sequence[str]) -> int:
@@ -159,6 +168,10 @@ def run_job(request: Request, cfg: "DictConfig") -> int:
     except TrainingError as problem:
         print(f"cnn-train: failed: {problem}", file=sys.stderr)
         code, error = FAILED, str(problem)
+    except OSError as problem:
+        text = f"{problem.strerror or problem}" + (f": {problem.filename}" * bool(problem.filename))
+        print(f"cnn-train: failed: {text}", file=sys.stderr)
+        code, error = FAILED, text
     except Exception as problem:  # noqa: BLE001  a fault of ours or of a component: all of it is wanted
         traceback.print_exc()
         code, error = FAILED, f"{type(problem).__name__}: {problem}"

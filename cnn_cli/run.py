@@ -62,6 +62,11 @@ class Run:
         return self.folder / "report"
 
     @property
+    def is_reported(self) -> bool:
+        """Whether the report was completed: report.json is its last file."""
+        return (self.report / "report.json").is_file()
+
+    @property
     def last_saved(self) -> int:
         """When the last checkpoint was written, in nanoseconds; 0 where there is none."""
         return max((path.stat().st_mtime_ns for path in self.saved()), default=0)

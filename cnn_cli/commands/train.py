@@ -17,7 +17,6 @@ from cnn_cli.device import choose
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.display import Display, duration
 from cnn_cli.engine.environment import environment
-from cnn_cli.engine.signals import EXIT_CODES
 from cnn_cli.engine.state import TrainState, restore
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
@@ -29,6 +28,7 @@ from cnn_cli.report.files import CONFUSION, write_report
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import print_report
 from cnn_cli.run import Run, claimed, find_run, run_folder, run_of
+from cnn_cli.signals import EXIT_CODES
 
 
 def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
@@ -117,13 +117,13 @@ def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> None
             "resume: the data set is not the one this run was started on (other pictures, labels or"
             " classes); give the folder it was trained from as dataset.root, or start a new run"
         )
-    if saved.step >= state.total and task.run.report.exists():
+    if saved.step >= state.total and task.run.is_reported:
         raise UserError(
             f"resume: this run has done its {saved.step} steps; to train on, give more epochs"
             " than it had: trainer.epochs=N"
         )
     patience = task.trainer.patience
-    if patience is not None and saved.stale >= patience and task.run.report.exists():
+    if patience is not None and saved.stale >= patience and task.run.is_reported:
         raise UserError(
             f"resume: this run has stopped early: no better validation in {saved.stale} of them,"
             f" and trainer.patience={patience}; start a new run with more patience to train longer"

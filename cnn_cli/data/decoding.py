@@ -129,5 +129,6 @@ def _ignore_signals(worker: int) -> None:  # noqa: ARG001 (torch passes it)
 
     It finishes the step, for which it needs its workers, and then ends them.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"):
+        if hasattr(signal, name):  # Windows has no SIGUSR1
+            signal.signal(getattr(signal, name), signal.SIG_IGN)

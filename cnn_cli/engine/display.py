@@ -1,9 +1,9 @@
 """What the person sees: progress bars in a terminal, plain lines elsewhere, and train.log."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -55,12 +55,13 @@ class Display:
     @contextmanager
     def logging(self, path: Path) -> Iterator[None]:
         """Also write to the file at `path`, after what is there already."""
-        with path.open("a", encoding="utf-8") as file:
-            self._log = _log_console(file)
-            try:
-                yield
-            finally:
-                self._log = None
+        log = _Log(path, self.console)
+        self._log = _log_console(cast("IO[str]", log))
+        try:
+            yield
+        finally:
+            self._log = None
+            log.close()
 
     @contextmanager
     def training(
@@ -136,6 +137,38 @@ class Display:
 
 def _loss_and_accuracy(name: str, loss: float, accuracy: float) -> str:
     return f"  {name} loss {loss:.3f} acc {accuracy:7.2%}"
+
+
+class _Log:
+    """A file to append to, which a full disk does not make fail: what it refuses is lost."""
+
+    def __init__(self, path: Path, console: Console) -> None:
+        self._file = path.open("a", encoding="utf-8")
+        self._console = console
+        self._told = False
+
+    def write(self, text: str) -> int:
+        """Write, and at once: the log is there for what happens after."""
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except OSError as error:
+            self._refused(error)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is left to do."""
+
+    def close(self) -> None:
+        """Close the file; what could not be written stays so."""
+        with suppress(OSError):
+            self._file.close()
+
+    def _refused(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            text = f"warning: {self._file.name} cannot be written: {error.strerror}"
+            self._console.print(text, style="yellow", markup=False)
 
 
 def _log_console(file: IO[str]) -> Console:

@@ -9,13 +9,13 @@ from cnn_cli.engine.predict import predict
 from cnn_cli.engine.records import Figures, Record
 from cnn_cli.engine.recovery import NonFiniteStepError, bad_rows, check, roll_back
 from cnn_cli.engine.saving import note, save
-from cnn_cli.engine.signals import Interrupts
 from cnn_cli.engine.state import GRAD_NORM, TrainState
 from cnn_cli.engine.step import train_step
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.errors import TrainingError
 from cnn_cli.optim.schedules import Plateau
+from cnn_cli.signals import Interrupts
 
 READ_EVERY = 0.25
 """Seconds between readings of the device's figures for the progress bar."""

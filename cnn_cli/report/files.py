@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_cli.files import replacing
 from cnn_cli.report.pictures import write_confusion
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import report_text
@@ -30,11 +31,12 @@ def write_report(report: Report, predictions: "Predictions", folder: Path) -> li
     names = ("report.json", "report.txt", "predictions.npz", "predictions.csv")
     paths = [folder / name for name in (*names, CONFUSION)]
     contents = {"metrics": report.metrics, "cost": report.cost, "provenance": report.provenance}
-    paths[0].write_bytes(encode(contents))
     paths[1].write_bytes(_bytes(report_text(report, predictions)))
     write_arrays(predictions, paths[2])
     write_table(predictions, paths[3])
     write_confusion(report, paths[4])
+    with replacing(paths[0]) as file:  # the last: where it is, the others are whole
+        file.write(encode(contents))
     return paths
 
 

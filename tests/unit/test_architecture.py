@@ -23,18 +23,19 @@ MAY_IMPORT = {
     "optim": f"{CONTRACTS} optim",
     # What runs a trained or untrained model knows the contracts, not the components.
     "files": "errors",
+    "signals": "",
     "sidecar": "files",
     "run": "errors files sidecar",
     "device": "errors sections",
     "engine": (
-        f"{CONTRACTS} sections device files sidecar run augmentation.pipeline optim.schedules"
-        " engine"
+        f"{CONTRACTS} sections device files sidecar signals run augmentation.pipeline"
+        " optim.schedules engine"
     ),
     "visualize": (
         f"{CONTRACTS} run device augmentation.pipeline engine.predict engine.checks"
         " models.summary visualize"
     ),
-    "report": f"{CONTRACTS} run engine.predict visualize report",
+    "report": f"{CONTRACTS} files run engine.predict visualize report",
     # From the command line down: each knows what stands below it.
     "checking": "errors limits",
     "resolving": "errors limits",
@@ -49,9 +50,8 @@ MAY_IMPORT = {
         " data augmentation models optim visualize inputs pretrained sources"
     ),
     "commands": (
-        f"{CONTRACTS} checking config sections inputs build pretrained device files sidecar run"
-        " engine report"
-        " visualize data augmentation models optim commands"
+        f"{CONTRACTS} checking config sections inputs build pretrained device files sidecar signals"
+        " run engine report visualize data augmentation models optim commands"
     ),
     "spaces": "errors",
     "arguments": "errors spaces",
@@ -68,7 +68,7 @@ MAY_IMPORT = {
         "errors paths resolving config targets arguments guard explain recorded destinations"
         " preview build"
     ),
-    "cli": "errors paths config arguments help pages explain compose commands completion",
+    "cli": "errors signals paths config arguments help pages explain compose commands completion",
     "__init__": "",
     "__main__": "cli",
 }
