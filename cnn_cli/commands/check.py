@@ -9,16 +9,17 @@ from typing import Any
 
 from cnn_cli import pretrained
 from cnn_cli.commands import crossvalidation, first_weights, wiring
-from cnn_cli.commands.findings import say_overfit, say_range, say_setup
+from cnn_cli.commands.findings import say_overfit, say_range, say_resume, say_setup
 from cnn_cli.commands.peak_rates import peak_rates
 from cnn_cli.config import TrainConfig
 from cnn_cli.data.contract import Batch, Dataset, Preprocessing
 from cnn_cli.device import Device, choose
-from cnn_cli.engine import checks
+from cnn_cli.engine import checks, resume_check
 from cnn_cli.engine.display import Display, counting
 from cnn_cli.engine.saving import versions
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
+from cnn_cli.errors import UserError
 from cnn_cli.files import write_json
 from cnn_cli.pretrained import Pretrained
 from cnn_cli.run import CHECKS, Run, new_folder, stamp
@@ -68,26 +69,30 @@ def run(config: TrainConfig, overrides: list[str]) -> int:
     folder: Path | None = None
     record: dict[str, Any] = {"overrides": overrides, "versions": versions()}
     code = 0
-    for number, name in enumerate(config.checks):
-        task, state, on_weights = bench.fresh()
-        if number == 0:
-            say_setup(display, config, task, state, [*notes, *on_weights, *dataset.notes])
-        found, figure, failed = _CHECKS[name](config, task, state, display)
+    task, state, on_weights = bench.fresh()
+    say_setup(display, config, task, state, [*notes, *on_weights, *dataset.notes])
+    files = ["check.json"]
+    for name in config.checks:
+        found, figure, failed = _CHECKS[name](config, bench, display)
         record[name] = found
         folder = folder or new_folder(
             Path(config.run.root) / CHECKS, f"{stamp()}_{'+'.join(config.checks)}"
         )
-        save(figure, folder / f"{name}.png", DPI)
+        if figure is not None:
+            save(figure, folder / f"{name}.png", DPI)
+            files.append(f"{name}.png")
         write_json(folder / "check.json", record)
         code = FAILED if failed else code
-    names = ", ".join(["check.json", *(f"{name}.png" for name in config.checks)])
-    display.say(f"wrote {folder}: {names}", markup=False)
+    display.say(f"wrote {folder}: {', '.join(files)}", markup=False)
     return code
 
 
-def _overfit(
-    config: TrainConfig, task: Task, state: TrainState, display: Display
-) -> tuple[dict[str, Any], Any, bool]:
+Finding = tuple[dict[str, Any], Any, bool]
+"""What goes to check.json, a figure or None, and whether the set-up failed."""
+
+
+def _overfit(config: TrainConfig, bench: Bench, display: Display) -> Finding:
+    task, state, _ = bench.fresh()
     batch = next(task.dataset.train.batches(task.plan, 0))
     with counting(display.console, "overfit", checks.MOST_STEPS) as advance:
         found = checks.overfit(state, batch, task.settings, task.device, advance)
@@ -103,9 +108,8 @@ def _overfit(
     return record, figure, not found.passed
 
 
-def _learning_rate(
-    config: TrainConfig, task: Task, state: TrainState, display: Display
-) -> tuple[dict[str, Any], Any, bool]:
+def _learning_rate(config: TrainConfig, bench: Bench, display: Display) -> Finding:
+    task, state, _ = bench.fresh()
     rates = peak_rates(config.optimizer, state.optimizer)
     steps = min(max(EPOCHS * task.plan.steps_per_epoch, FEWEST_STEPS), MOST_STEPS)
     batches = _batches(task, steps)
@@ -126,7 +130,21 @@ def _learning_rate(
     return record, draw_range(found, *rates.first, _title(config)), False
 
 
-_CHECKS = {"overfit": _overfit, "lr": _learning_rate}
+def _resume(config: TrainConfig, bench: Bench, display: Display) -> Finding:  # noqa: ARG001
+    def make() -> tuple[Task, TrainState]:
+        return bench.fresh()[:2]
+
+    try:
+        with counting(display.console, "resume", 2 * resume_check.MOST_STEPS) as advance:
+            found = resume_check.resume_check(make, advance)
+    except ValueError as error:
+        raise UserError(f"check=resume: {error}; give trainer.epochs=2 or more") from error
+    say_resume(display, found, bench.device)
+    record = {**vars(found), "differing": dict(found.differing), "passed": found.passed}
+    return record, None, not found.passed
+
+
+_CHECKS = {"overfit": _overfit, "lr": _learning_rate, "resume": _resume}
 
 
 def _batches(task: Task, steps: int) -> Iterator[Batch]:

@@ -9,8 +9,10 @@ from rich.text import Text
 from cnn_cli.commands.peak_rates import PeakRates
 from cnn_cli.config import TrainConfig
 from cnn_cli.data.contract import Batch
+from cnn_cli.device import Device
 from cnn_cli.engine.checks import BELOW_MINIMUM, LEARNED, Overfit, RangeTest
 from cnn_cli.engine.display import Display
+from cnn_cli.engine.resume_check import Resumed
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 
@@ -154,3 +156,32 @@ def _rows(rows: dict[str, list[Text]], style: str) -> Table:
     for name, lines in rows.items():
         table.add_row(name, Text("\n").join(lines))
     return table
+
+
+def say_resume(display: Display, found: Resumed, device: Device) -> None:
+    """PASS, or FAIL with what differs and what it means."""
+    told = f"{found.steps} steps, and {found.saved} of them saved, loaded and gone on with"
+    if found.passed:
+        equal = f"  {told}: all {found.tensors} tensors equal bit for bit"
+        verdict = Text.assemble(("PASS", "bold green"), equal)
+        display.say(_rows({"resume": [verdict]}, "bold"))
+        return
+    name, largest = next(iter(found.differing.items()))
+    lines = [
+        Text.assemble(
+            ("FAIL", "bold red"),
+            f"  {told}: {len(found.differing)} of {found.tensors} tensors differ, most of all"
+            f" {name}, by {largest:.3g}",
+        )
+    ]
+    if not found.repeatable:
+        fix = "" if device.deterministic else "; device.deterministic=true makes it so"
+        lines.append(Text(f"two trainings without a stop differ as well on this device{fix}"))
+    else:
+        lines.append(
+            Text(
+                "two trainings without a stop are equal: something keeps a state of its own that"
+                " no checkpoint holds (a part of yours? randomness that is not torch's?)"
+            )
+        )
+    display.say(_rows({"resume": lines}, "bold"))

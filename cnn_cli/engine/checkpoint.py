@@ -1,6 +1,7 @@
 """Checkpoints: plain data in torch's zip format, committed by a sidecar with size and sha256."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from cnn_cli import sidecar
 from cnn_cli.data.contract import Preprocessing
+from cnn_cli.engine import archive
 from cnn_cli.errors import UserError
 from cnn_cli.files import check_space, replacing, write_json
 from cnn_cli.run import Run
@@ -168,6 +170,8 @@ def load(path: Path) -> Checkpoint:
     wrong = [*_of_wrong_type(made), *(f"preprocessing.{name}" for name in _of_wrong_type(form))]
     if wrong:
         raise UserError(f"{path}: not a checkpoint of cnn-train: wrong {', '.join(wrong)}")
+    if re.fullmatch(r"step-\d{8}", path.stem) and path.name != name_of(made.step):
+        raise UserError(f"{path}: holds step {made.step}, not the one of its name")
     return made
 
 
@@ -203,6 +207,10 @@ def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     if reason := sidecar.fault(path):
         raise UserError(f"{path}: {reason}")
+    try:
+        archive.check(path)
+    except archive.NotAnArchiveError as error:
+        raise UserError(f"{path}: not a checkpoint: {error}") from error
     try:
         # weights_only: a checkpoint is data and may come from anywhere; nothing in it is executed.
         fields = torch.load(path, map_location="cpu", weights_only=True)

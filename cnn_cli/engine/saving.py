@@ -34,7 +34,7 @@ def save(task: Task, state: TrainState, display: Display, *, is_best: bool, fina
     """
     try:
         _write_lines(task, state)
-        checkpoint.save(task.run, _snapshot(task, state), is_best)
+        checkpoint.save(task.run, snapshot(task, state), is_best)
     except NonFiniteError as error:
         raise TrainingError(f"no checkpoint was written at step {state.step}: {error}") from error
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
@@ -66,7 +66,8 @@ def _failed(state: TrainState, display: Display, error: Exception, final: bool) 
     )
 
 
-def _snapshot(task: Task, state: TrainState) -> checkpoint.Checkpoint:
+def snapshot(task: Task, state: TrainState) -> checkpoint.Checkpoint:
+    """The state as a checkpoint holds it."""
     return checkpoint.Checkpoint(
         model=state.model.state_dict(),
         ema=state.ema.state_dict() if state.ema else None,

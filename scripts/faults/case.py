@@ -21,8 +21,10 @@ class Case:
     check: Callable[[Path], None]
 
 
-def in_child(work: Callable[[], object], log: Path | None = None) -> int:
-    """Do `work` in a fork of this process, its output in `log`.
+def in_child(
+    work: Callable[[], object], log: Path | None = None, kill_after: float | None = None
+) -> int:
+    """Do `work` in a fork of this process, its output in `log`; SIGKILL after that many seconds.
 
     Gives 0 where it returned, the code where it returned one, 1 where it raised, and -N where
     signal N ended it.
@@ -44,12 +46,12 @@ def in_child(work: Callable[[], object], log: Path | None = None) -> int:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
-    return wait_for(child)
+    return wait_for(child, kill_after)
 
 
-def wait_for(child: int) -> int:
+def wait_for(child: int, kill_after: float | None = None) -> int:
     """The exit code of a child, or -N for signal N. Raises AssertionError where it hangs."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + (DEADLINE if kill_after is None else kill_after)
     pause = 0.0005
     while time.monotonic() < end:
         process, status = os.waitpid(child, os.WNOHANG)
@@ -58,7 +60,9 @@ def wait_for(child: int) -> int:
         time.sleep(pause)
         pause = min(2 * pause, 0.02)
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
+    if kill_after is not None:
+        return os.waitstatus_to_exitcode(status)
     raise AssertionError(f"hangs after {DEADLINE:.0f} s")
 
 

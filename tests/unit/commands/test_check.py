@@ -98,7 +98,7 @@ def test_the_batch_sizes_scale_is_in_the_rates_and_not_in_the_key(capsys):
     ("argv", "told"),
     [
         (["check=overfti"], "check=overfti: no such check (did you mean 'overfit'?)"),
-        (["check=[lr,what]"], "check=what: no such check; there are overfit, lr"),
+        (["check=[lr,what]"], "check=what: no such check; there are overfit, lr, resume"),
         (["check=[]"], "names no check"),
         (["check=1"], "check=1: must be text"),
         (["-m", "check=lr", "seed=0,1"], "check: is not for a multirun"),
@@ -131,3 +131,15 @@ def test_an_interrupt_ends_with_its_code_and_keeps_what_is_done(monkeypatch):
     assert "lr" not in record
     assert record["overfit"]["passed"]
     assert not (folder / "lr.png").exists()
+
+
+def test_a_resume_of_the_set_up_is_proved_exact(capsys):
+    assert main(["check=resume", *SMALL, "trainer.ema_decay=0.9", "trainer.epochs=4"]) == 0
+    folder, record = found()
+    assert [path.name for path in folder.iterdir()] == ["check.json"]
+    assert record["resume"]["passed"]
+    assert record["resume"]["differing"] == {}
+    assert "PASS" in (told := capsys.readouterr().out)
+    assert f"all {record['resume']['tensors']} tensors equal bit for bit" in told
+    assert main(["check=resume", *SMALL, "trainer.epochs=1", "trainer.batch_size=60"]) == 2
+    assert "check=resume: a training of one step cannot be stopped" in capsys.readouterr().err
