@@ -16,6 +16,10 @@ class TrainingError(Exception):
     """The work itself failed (a non-finite loss, a full disk). Exit code 1."""
 
 
+class WorkerError(Exception):
+    """A process that reads pictures has died, or hangs; the message names it and the file."""
+
+
 ALIKE = 3
 """Letters that two words of different length must share at least to be taken for each other."""
 

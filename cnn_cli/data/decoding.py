@@ -1,6 +1,9 @@
 """Pictures that stay in their files: worker processes read, decode and scale those of each step."""
 
+import os
+import re
 import signal
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,14 +12,19 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from cnn_cli.data.contract import Batch, Preprocessing, Window
 from cnn_cli.data.images import UnreadableImage, read_image
 from cnn_cli.data.plan import Plan
-from cnn_cli.errors import UserError
+from cnn_cli.errors import UserError, WorkerError
 
 Unreadable = tuple[UnreadableImage, ...]
+
+PATIENCE = 8.0
+"""Seconds that one picture may take a worker before it counts as hung."""
+LOOK_EVERY = 2.0
+"""Seconds between looks at workers that have nothing to give yet."""
 
 
 class Decoded:
@@ -80,18 +88,44 @@ class Decoded:
         """Each step's batch on the CPU, or the files of it that cannot be read."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="This DataLoader will create")
+            pulse = Pulse(self.workers)
             loader = DataLoader(
-                _Steps(self, plan),
+                _Steps(self, plan, pulse),
                 sampler=range(start, plan.total),  # a step is what workers are asked for
                 batch_size=None,
                 num_workers=self.workers,  # as many as the user says, on any number of cores
-                worker_init_fn=_ignore_signals,
+                worker_init_fn=_start_worker,
+                timeout=LOOK_EVERY if self.workers else 0,
                 generator=torch.Generator(),  # else it draws a seed from the one of dropout
                 pin_memory=self.device.type == "cuda",
             )
-            return iter(loader)
+            return self._watched(_quietly(loader), pulse)
 
-    def decode(self, indices: Tensor, step: int) -> Batch | Unreadable:
+    def _watched(
+        self, source: Iterator[Batch | Unreadable], pulse: "Pulse"
+    ) -> Iterator[Batch | Unreadable]:
+        """The answers of `source`. Raises WorkerError for a worker that has died, or hangs."""
+        while True:
+            try:
+                answer = next(source, None)
+            except RuntimeError as error:
+                if "timed out" not in str(error):
+                    died = re.search(r"worker \(pid(?:\(s\))? (\d+)", str(error))
+                    if not died:
+                        raise
+                    raise WorkerError(pulse.told(self.paths, int(died[1]), "has died")) from error
+                if stuck := pulse.stuck():
+                    os.kill(stuck, signal.SIGKILL)  # it may hear of nothing else any more
+                    what = f"has been at it for {PATIENCE:.0f} s"
+                    raise WorkerError(pulse.told(self.paths, stuck, what)) from error
+                continue  # slow, but each picture of its batch takes less than that
+            if answer is None:
+                return
+            yield answer
+
+    def decode(
+        self, indices: Tensor, step: int, pulse: "Pulse | None" = None
+    ) -> Batch | Unreadable:
         """One batch (B, C, S, S), channels last, decoded here and now."""
         size = self.preprocessing.size
         images = torch.empty(
@@ -99,6 +133,8 @@ class Decoded:
         )
         unreadable = []
         for place, index in enumerate(indices.tolist()):
+            if pulse is not None:
+                pulse.beat(index)
             try:
                 picture = read_image(self.paths[index], self.preprocessing)
                 images[place] = picture.permute(1, 2, 0)
@@ -119,12 +155,67 @@ class _Steps(Dataset[Batch | Unreadable]):
 
     split: Decoded
     plan: Plan
+    pulse: "Pulse"
 
     def __getitem__(self, step: int) -> Batch | Unreadable:
-        return self.split.decode(self.plan.indices(step), step)
+        answer = self.split.decode(self.plan.indices(step), step, self.pulse)
+        self.pulse.rest()
+        return answer
 
 
-def _ignore_signals(worker: int) -> None:  # noqa: ARG001 (torch passes it)
+class Pulse:
+    """What each worker is at, in memory that the main process sees: no message has to arrive."""
+
+    def __init__(self, workers: int) -> None:
+        # process, picture (-1 = none), time of its start in milliseconds of the monotonic clock
+        self._rows = torch.full((max(workers, 1), 3), -1, dtype=torch.int64)
+        self._rows.share_memory_()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+
+    def beat(self, picture: int) -> None:
+        """In a worker: it starts to read that picture."""
+        self._note(picture)
+
+    def rest(self) -> None:
+        """In a worker: it has finished a batch."""
+        self._note(-1)
+
+    def _note(self, picture: int) -> None:
+        worker = get_worker_info()
+        if worker is not None:
+            now = int(1000 * time.monotonic())
+            self._rows[worker.id] = torch.tensor([os.getpid(), picture, now])
+
+    def stuck(self) -> int:
+        """The process that has been at one picture for longer than PATIENCE; 0 where none is."""
+        now = 1000 * time.monotonic()
+        for process, picture, start in self._rows.tolist():
+            if picture >= 0 and now - start > 1000 * PATIENCE:
+                return int(process)
+        return 0
+
+    def told(self, paths: Sequence[Path], process: int, what: str) -> str:
+        """Which worker, by number and process, and the file that it was reading."""
+        for number, (own, picture, _) in enumerate(self._rows.tolist()):
+            if own == process:
+                at = f" while it read {paths[picture]}" if picture >= 0 else ""
+                return f"worker {number} (process {process}) {what}{at}"
+        return f"a worker (process {process}) {what}"
+
+
+def _quietly(loader: DataLoader[Batch | Unreadable]) -> Iterator[Batch | Unreadable]:
+    """Its workers started. A death is then seen where the next batch is waited for, and only there.
+
+    torch's own handler would raise in the middle of a step.
+    """
+    child = getattr(signal, "SIGCHLD", None)  # Windows has none
+    before = signal.getsignal(child) if child is not None else None
+    source = iter(loader)
+    if child is not None and signal.getsignal(child) is not before:
+        signal.signal(child, before)
+    return source
+
+
+def _start_worker(worker: int) -> None:  # noqa: ARG001 (torch passes it)
     """Ctrl-C and SIGTERM reach the whole process group, but only the main process answers them.
 
     It finishes the step, for which it needs its workers, and then ends them.

@@ -13,7 +13,7 @@ from cnn_cli.engine.state import GRAD_NORM, TrainState
 from cnn_cli.engine.step import train_step
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
-from cnn_cli.errors import TrainingError
+from cnn_cli.errors import TrainingError, UserError, WorkerError
 from cnn_cli.optim.schedules import Plateau
 from cnn_cli.signals import Interrupts
 
@@ -37,6 +37,9 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
             if task.trainer.non_finite != "rollback":
                 raise TrainingError(str(error)) from error
             roll_back(task, state, display, str(error), returned)
+        except (WorkerError, UserError) as error:  # of the pictures; the last step was finished
+            save(task, state, display, is_best=False, final=True)
+            raise TrainingError(str(error)) from error
 
 
 def _train(task: Task, state: TrainState, display: Display, board: Board | None) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from cnn_cli.data import decoding
 from cnn_cli.data.contract import Preprocessing, Window
 from cnn_cli.data.decoding import Decoded
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.resident import Resident
-from cnn_cli.errors import UserError
+from cnn_cli.errors import UserError, WorkerError
 
 FORM = Preprocessing(channels=3, size=8)
 
@@ -79,15 +81,64 @@ def test_every_unreadable_file_of_a_batch_is_named(paths: list[Path], workers: i
 class _Interrupted(Decoded):
     """Sends its own process the signals of a Ctrl-C and of a kill before it decodes."""
 
-    def decode(self, indices, step):  # type: ignore[no-untyped-def]
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGTERM)
-        return super().decode(indices, step)
+    def decode(self, indices, step, pulse=None):  # type: ignore[no-untyped-def]
+        for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"):
+            os.kill(os.getpid(), getattr(signal, name))
+        return super().decode(indices, step, pulse)
 
 
 def test_workers_survive_the_signals_of_the_process_group(paths: list[Path]) -> None:
     split = _Interrupted(paths, torch.arange(11), [path.name for path in paths], FORM, 1)
     assert len(list(split.batches(Plan(11, 4, shuffle=False)))) == 3
+
+
+class _Dying(Decoded):
+    """Its worker is killed, or hangs, when it comes to a picture."""
+
+    hangs = False
+
+    def decode(self, indices, step, pulse=None):  # type: ignore[no-untyped-def]
+        if 5 in indices.tolist() and pulse is not None:
+            pulse.beat(5)
+            if self.hangs:
+                time.sleep(60)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().decode(indices, step, pulse)
+
+
+class _Hanging(_Dying):
+    hangs = True
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(_Dying, "has died"), (_Hanging, "has been at it for 1 s")],
+)
+def test_a_worker_that_is_lost_is_named_with_its_file(
+    paths: list[Path], monkeypatch: pytest.MonkeyPatch, kind: type[Decoded], told: str
+) -> None:
+    monkeypatch.setattr(decoding, "PATIENCE", 1.0)
+    monkeypatch.setattr(decoding, "LOOK_EVERY", 0.3)
+    before = signal.getsignal(signal.SIGCHLD)
+    split = kind(paths, torch.arange(11), [path.name for path in paths], FORM, 1)
+    batches = split.batches(Plan(11, 4, shuffle=False))
+    start = time.monotonic()
+    with pytest.raises(WorkerError, match=rf"worker 0 \(process \d+\) {told} .* read {paths[5]}"):
+        list(batches)
+    assert time.monotonic() - start < 9
+    assert signal.getsignal(signal.SIGCHLD) is before
+
+
+def test_slow_workers_are_waited_for(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "LOOK_EVERY", 0.05)
+
+    class Slow(Decoded):
+        def decode(self, indices, step, pulse=None):  # type: ignore[no-untyped-def]
+            time.sleep(0.2)
+            return super().decode(indices, step, pulse)
+
+    split = Slow(paths, torch.arange(11), [path.name for path in paths], FORM, 2)
+    assert [batch.step for batch in split.batches(Plan(11, 4, shuffle=False))] == [0, 1, 2]
 
 
 def test_no_random_number_of_torch_is_consumed(paths: list[Path]) -> None:
