@@ -1,6 +1,7 @@
 """What training writes while the disk is full."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ import torch
 
 from cnn_cli.engine import checkpoint, saving
 from cnn_cli.engine.records import append
+from cnn_cli.engine.state import restore
 from cnn_cli.engine.task import Task
-from cnn_cli.errors import TrainingError
+from cnn_cli.errors import TrainingError, UserError, WorkerError
 
 
 def figures(task: Task) -> list[tuple[Any, Any]]:
@@ -77,3 +79,33 @@ def test_lines_that_a_full_disk_refuses_come_later(bench, monkeypatch):
     other = bench.task("full", epochs=4)
     bench.train(other, bench.state(other))
     assert figures(other) == figures(task)
+
+
+@pytest.mark.parametrize("error", [WorkerError("worker 1 has died"), UserError("x.png: damaged")])
+def test_pictures_that_fail_end_training_with_its_state_saved(bench, error):
+    task = bench.task(epochs=4)
+    whole = bench.state(task)
+    bench.train(task, whole)
+    other = bench.task("other", epochs=4)
+    source = other.dataset.train
+
+    class Failing:
+        crops = source.crops
+
+        def batches(self, *given: Any) -> Any:
+            for batch in source.batches(*given):
+                if batch.step == 6:
+                    raise error
+                yield batch
+
+    broken = replace(other, dataset=replace(other.dataset, train=Failing()))
+    with pytest.raises(TrainingError, match=str(error)):
+        bench.train(broken, bench.state(broken))
+    saved = checkpoint.load(other.run.saved()[0])
+    assert saved.step == 6
+    state = bench.state(other)
+    restore(state, saved)
+    bench.train(other, state)
+    assert figures(other) == figures(task)
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, state.model.state_dict()[name])
