@@ -28,8 +28,12 @@ RESUMED = "resumed"
 FRESH = ("run", "resume", "trust", "check")
 """Parts of a resumed run that come from this command, not from the record."""
 
+SECTIONS = ("loss", "trainer", "require")
+"""Fixed parts of a config, whose keys grow in number from version to version."""
+
 FREE = (
     *("device.", "run.", "require.", "trainer.max_time", "trainer.tensorboard"),
+    "trainer.non_finite",
     *("resume", "trust", "check"),
 )
 """What may differ in a resumed run, beside more `trainer.epochs`."""
@@ -72,9 +76,12 @@ def offer_resumed(values: Mapping[str, Any]) -> None:
 
     fresh: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "train.yaml"))
     overrides = [entry for entry in fresh["defaults"] if _is_override(entry)]
+    own = {name: node for name, node in values.items() if name not in ("device", *FRESH)}
+    for name in SECTIONS:  # what is new since then has its default, which was the way before
+        own[name] = {**fresh[name], **values[name]}
     primary = {
         "defaults": [{"device": "as_trained"}, "_self_", *overrides],
-        **{name: node for name, node in values.items() if name not in ("device", *FRESH)},
+        **own,
         **{name: fresh[name] for name in FRESH},
         "hydra": fresh["hydra"],
     }
@@ -93,6 +100,8 @@ def check_resumed(recorded: Mapping[str, Any], values: Mapping[str, Any]) -> lis
     problems = _moved(values)
     for key in [*now, *(before.keys() - now.keys())]:
         old, new = before.get(key), now.get(key)
+        if key not in before and key.startswith(SECTIONS):  # new since then
+            continue
         if old == new or f"{key}.".startswith(tuple(f"{free.rstrip('.')}." for free in FREE)):
             continue
         if key == "trainer.epochs":

@@ -12,6 +12,7 @@ from cnn_cli.arguments import parse as request_of
 from cnn_cli.compose import Composer, make_loader, prepare
 from cnn_cli.config import parse, to_yaml
 from cnn_cli.errors import UserError
+from cnn_cli.run import Found
 
 
 def problems(*argv: str) -> tuple[str, ...]:
@@ -31,7 +32,7 @@ def record(*overrides: str) -> dict[str, Any]:
 def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A run, as far as its config is concerned; tests may change what it recorded."""
     values = record("dataset.limit=50", "model.channels=[8]", "trainer.epochs=7", "trust=[mine]")
-    monkeypatch.setattr("cnn_cli.run.find_checkpoint", lambda ref, *_: Path(ref))
+    monkeypatch.setattr("cnn_cli.run.find_checkpoint", lambda ref, *_: Found(Path(ref)))
     monkeypatch.setattr("cnn_cli.engine.checkpoint.read_config", lambda _: yaml.safe_dump(values))
     return values
 

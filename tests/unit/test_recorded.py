@@ -8,6 +8,7 @@ import yaml
 from cnn_cli.arguments import parse as request_of
 from cnn_cli.compose import Composer, make_loader, prepare
 from cnn_cli.config import parse, to_yaml
+from cnn_cli.run import Found
 
 
 @pytest.mark.parametrize("argv", [["evaluate"], ["resume=latest", "trainer.epochs=100"]])
@@ -16,7 +17,7 @@ def test_a_record_from_before_checks(argv: list[str], monkeypatch: pytest.Monkey
 
     cfg = Composer(make_loader(None), "train").compose([], RunMode.RUN)
     values = yaml.safe_load(to_yaml(parse("train", cfg)))
-    del values["check"]
-    monkeypatch.setattr("cnn_cli.run.find_checkpoint", lambda ref, *_: Path(ref))
+    del values["check"], values["trainer"]["non_finite"]
+    monkeypatch.setattr("cnn_cli.run.find_checkpoint", lambda ref, *_: Found(Path(ref)))
     monkeypatch.setattr("cnn_cli.engine.checkpoint.read_config", lambda _: yaml.safe_dump(values))
     prepare(request_of(argv))
