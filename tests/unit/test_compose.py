@@ -175,7 +175,8 @@ def test_a_resumed_run_is_the_recorded_one(recorded: dict[str, Any]) -> None:
 
 def test_a_resumed_run_stays_where_it_is(recorded: dict[str, Any]) -> None:
     recorded["run"]["name"] = "before"  # how it got its name does not count
-    Path("runs/first").mkdir(parents=True)
+    Path("runs/first/checkpoints").mkdir(parents=True)
+    Path("runs/first/checkpoints/step-1.pt").touch()
     Path("runs/first/config.yaml").touch()
     ref = "resume=runs/first/checkpoints/step-1.pt"
     stays = f"a resumed run stays in its own folder, {Path('runs/first').resolve()}; leave this out"
