@@ -169,7 +169,7 @@ def run_job(request: Request, cfg: "DictConfig") -> int:
         print(f"cnn-train: failed: {problem}", file=sys.stderr)
         code, error = FAILED, str(problem)
     except OSError as problem:
-        text = f"{problem.strerror or problem}" + (f": {problem.filename}" * bool(problem.filename))
+        text = f"{problem.strerror or problem}: {problem.filename or cfg.run.root}"
         print(f"cnn-train: failed: {text}", file=sys.stderr)
         code, error = FAILED, text
     except Exception as problem:  # noqa: BLE001  a fault of ours or of a component: all of it is wanted

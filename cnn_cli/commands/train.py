@@ -142,7 +142,7 @@ def _train_and_report(
     display.say(overview(config, task, state, brief=display.brief))
     for note in (*notes, *task.dataset.notes):
         display.say(f"note: {note}", markup=False)
-    board = Board(task.run.folder, state.step) if config.trainer.tensorboard else None
+    board = Board(task.run.folder, state.step, display.warn) if config.trainer.tensorboard else None
     try:
         if board and state.step == 0:
             _sample(task, board)

@@ -55,7 +55,7 @@ class Checkpoint:
 KEPT = 2
 """Newest checkpoints that are kept, beside the best: should the last be damaged, one is left."""
 
-MARGIN = 1 << 20
+MARGIN = 1 << 16
 """Bytes of a checkpoint beside its tensors, generously."""
 
 

@@ -42,6 +42,10 @@ class Display:
         for console in self.consoles:
             console.print(part, style=style, markup=markup, soft_wrap=isinstance(part, str | Text))
 
+    def warn(self, text: str) -> None:
+        """A line on something that went wrong and is survived."""
+        self.say(f"warning: {text}", style="yellow", markup=False)
+
     def note(self, text: str) -> None:
         """Write to the log alone."""
         if self._log:

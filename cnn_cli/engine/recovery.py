@@ -111,9 +111,7 @@ def roll_back(
     restore(state, checkpoint.load(path))
     state.elapsed, state.unwritten = elapsed, b""
     state.watch = replace(state.watch, factor=state.watch.factor * LOWER**times)
-    display.say(
-        f"warning: {reason.partition('; no weight')[0]}: back to {path.stem}, and on with rates"
-        f" {LOWER**times:g} times as high",
-        style="yellow",
-        markup=False,
+    display.warn(
+        f"{reason.partition('; no weight')[0]}: back to {path.stem}, and on with rates"
+        f" {LOWER**times:g} times as high"
     )

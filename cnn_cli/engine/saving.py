@@ -59,11 +59,7 @@ def _failed(state: TrainState, display: Display, error: Exception, final: bool) 
         raise TrainingError(text) from error
     if state.failed_saves == FAILURES:
         raise TrainingError(f"{text}; this was the {FAILURES}rd failure in a row") from error
-    display.say(
-        f"warning: {text}; training goes on, and tries again at the next one",
-        style="yellow",
-        markup=False,
-    )
+    display.warn(f"{text}; training goes on, and tries again at the next one")
 
 
 def snapshot(task: Task, state: TrainState) -> checkpoint.Checkpoint:

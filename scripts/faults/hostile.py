@@ -142,7 +142,7 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "pickle-eval": lambda: pickle.dumps(Runs(eval, f"__import__('os').mkdir('{CANARY}')")),
     "torch-mkdir": lambda: _saved({"format": 1, "model": Runs(os.mkdir, CANARY)}),
     "torch-exec": lambda: _saved({"format": 1, "x": Runs(exec, f"open('{CANARY}','w')")}),
-    "torch-getattr": lambda: _saved(Runs(getattr, os, "system")),
+    "torch-getattr": lambda: _saved([Runs(__import__, "os")]),
     "torch-open": lambda: _saved({"format": 1, "x": Runs(io.open, CANARY, "w")}),
     "torch-system": lambda: _saved([Runs(os.system, f"mkdir {CANARY}")]),
     "legacy": lambda: _saved(

@@ -9,7 +9,7 @@ from cnn_cli.engine.tensorboard import Board
 
 def test_scalars_pictures_and_hparams_in_one_run(tmp_path):
     folder = tmp_path / "run"
-    board = Board(folder, 0)
+    board = Board(folder, 0, print)
     rows = torch.tensor([[8.0, 2, 4, 1], [4.0, 3, 4, 2]])
     record = Record(
         2, 1, Figures(1.5, 0.6, 1.5, 0.1), {"loss": 1.0, "accuracy": 0.7}, True, True, 3.0, 50.0

@@ -1,0 +1,165 @@
+"""Every fault of scripts/faults at all of its places, counted: what CI does in part.
+
+    scripts/torture list                  kinds of fault, and how many of their cases are done
+    scripts/torture run [KIND ...]        go on with what is not done yet
+    scripts/torture table                 the table in the README, from all rows
+
+Each stretch of cases adds a line to torture.jsonl. Cases of an older commit are done again.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from faults.case import Case
+from faults.kinds import KINDS
+from rich.console import Console
+from rich.progress import track
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "scripts" / "torture.jsonl"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- torture: drawn by scripts/torture table -->\n", "<!-- end of torture -->"
+STRETCH = 100
+"""Cases after which a line is written."""
+
+
+def refuse(message: str) -> NoReturn:
+    """End the program as cnn-train does for a wrong request."""
+    print(f"torture: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def rows() -> list[dict[str, Any]]:
+    """What has been done, in that order."""
+    return (
+        [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    )
+
+
+def commit() -> dict[str, Any]:
+    """The commit of this folder, and whether code was changed since (the results do not count)."""
+    code = ("cnn_cli", "configs", "scripts/faults")
+    return {
+        "commit": _git("rev-parse", "HEAD") or None,
+        "changed": bool(_git("status", "--porcelain", *code)),
+    }
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def done(kind: str) -> list[dict[str, Any]]:
+    """The rows of `kind` that were made with the code as it is."""
+    now = commit()
+    own = [row for row in rows() if row["kind"] == kind]
+    return [row for row in own if (row["commit"], row["changed"]) == (now["commit"], False)]
+
+
+def run(names: Iterable[str]) -> int:
+    """All cases that are not done yet. Returns 1 where one fails."""
+    code = 0
+    for name in names:
+        if name == "disk" and not KINDS[name].can_mount():
+            print("disk: this system lets no process have a file system of its own", flush=True)
+            continue
+        cases = list(KINDS[name].cases(full=True))
+        start = sum(row["cases"] for row in done(name))
+        rest = iter(cases[start:])
+        while stretch := list(islice(rest, STRETCH)):
+            row = {"kind": name, "first": start, "of": len(cases), **_stretch(name, stretch)}
+            start += row["cases"]
+            code = 1 if row["failed"] else code
+            with RESULTS.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+    return code
+
+
+def _stretch(name: str, cases: Sequence[Case]) -> dict[str, Any]:
+    """Do these cases, each in a folder of its own; those that fail are told at once."""
+    failed, begin = [], time.monotonic()
+    for case in track(cases, f"{name}", console=Console(stderr=True), transient=True):
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / "case"
+            folder.mkdir()
+            try:
+                case.check(folder)
+            except Exception:  # noqa: BLE001  whatever it was: the others are done as well
+                failed.append(case.name)
+                print(f"{name}: {case.name} failed", file=sys.stderr)
+                traceback.print_exc()
+                kept = Path(tempfile.gettempdir()) / f"torture-{case.name}"
+                shutil.copytree(folder, kept, dirs_exist_ok=True)
+                print(f"its folder is kept in {kept}", file=sys.stderr, flush=True)
+    seconds = round(time.monotonic() - begin, 1)
+    about = {**commit(), "torch": str(torch.__version__), "cores": os.cpu_count()}
+    written = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    return {"cases": len(cases), "failed": failed, "seconds": seconds, **about, "written": written}
+
+
+def lines() -> Iterator[str]:
+    """The README's table: the newest full count of each kind."""
+    yield "| fault | survived | time | commit |"
+    yield "|---|---|---|---|"
+    for name, kind in KINDS.items():
+        own = [row for row in rows() if row["kind"] == name]
+        newest = own[-1]["commit"] if own else None
+        own = [row for row in own if row["commit"] == newest]
+        cases, failed = sum(row["cases"] for row in own), sum(len(row["failed"]) for row in own)
+        seconds = sum(row["seconds"] for row in own)
+        told = f"{cases - failed:,} of {cases:,}" if own else "not run"
+        if own and cases < own[-1]["of"]:
+            told += f" (of {own[-1]['of']:,} in all)"
+        time_taken = f"{seconds / 60:.0f} min" if own else ""
+        yield f"| {kind.TOLD} | {told} | {time_taken} | {(newest or '')[:7]} |"
+
+
+def draw(readme: Path) -> None:
+    """Put the table between its marks. Raises ValueError where the file has none."""
+    text = readme.read_text()
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{readme}: has no place for the table: {BEGIN.strip()} ... {END}")
+    readme.write_text(before + begin + "\n".join(lines()) + "\n" + end + after)
+
+
+def main(words: Sequence[str]) -> int:
+    verb, names = (words[0], words[1:]) if words else ("", ())
+    for name in names:
+        if name not in KINDS:
+            refuse(f"there is no fault {name}; there are {', '.join(KINDS)}")
+    torch.set_num_threads(1)
+    if verb == "list":
+        for name, kind in KINDS.items():
+            count = sum(row["cases"] for row in done(name))
+            total = sum(1 for _ in kind.cases(full=True))
+            print(f"{name}: {count:,} of {total:,} cases done\n  {kind.TOLD}")
+        return 0
+    if verb == "run":
+        return run(names or KINDS)
+    if verb == "table":
+        draw(README)
+        return 0
+    refuse(str(__doc__))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe has gone: | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
