@@ -13,9 +13,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from cnn_cli.commands.overview import program
 from cnn_cli.commands.reporting import check_required
 from cnn_cli.config import TrainConfig
 from cnn_cli.engine.display import Display, duration
+from cnn_cli.errors import UserError
 from cnn_cli.inputs import selection
 from cnn_cli.report.intervals import cross_validated, wilson
 from cnn_cli.report.report import Report
@@ -56,10 +58,14 @@ def run(config: TrainConfig, overrides: list[str], folder: Path, train: TrainOnc
             display.say(f"\nfold {number} of {folds}", style="bold")
             place = folder / f"fold-{number}"
             code = 1
+            is_wrong = False  # a wrong request: to go on with it leads nowhere
             try:
                 code = train(_of_fold(config, number), overrides, place)
+            except UserError:
+                is_wrong = not place.exists()
+                raise
             finally:
-                if code:
+                if code and not is_wrong:
                     _stopped(display, overrides, folder, number, folds)
             if code:
                 return code
@@ -143,12 +149,12 @@ def _stopped(
     """How the rest is done; the summary comes with the last of them."""
     display.say(f"\nfold {number} of {folds} was not finished; go on with", style="bold")
     own = [line for line in overrides if not line.startswith(("run.dir=", "run.name="))]
-    commands = [["cnn-train", f"resume={folder / f'fold-{number}'}"]]
+    commands = [[f"resume={folder / f'fold-{number}'}"]]
     for later in range(number + 1, folds + 1):
         place = f"run.dir={folder / f'fold-{later}'}"
-        commands.append(["cnn-train", *own, f"dataset.fold={later}", place])
+        commands.append([*own, f"dataset.fold={later}", place])
     for command in commands:
-        display.say(f"  {shlex.join(command)}", markup=False)
+        display.say(f"  {program('cnn-train')} {shlex.join(command)}", markup=False)
 
 
 def _tell(display: Display, folds: Sequence[Fold], record: Mapping[str, Any]) -> None:
