@@ -228,12 +228,21 @@ def _plain(path: Path) -> Any:
         # weights_only: a file of weights is data; nothing in it is executed.
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file it does not accept
-        pickled = "Weights only load failed" in str(error)
+        pickled = "Weights only load failed" in str(error) and not _is_text(path)
         what = "holds Python objects, not only tensors" if pickled else "is no file of torch.save"
         raise UserError(
             f"{path}: {what}, and is not loaded; save the weights alone by"
             " torch.save(model.state_dict(), FILE)"
         ) from error
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file is one that a person wrote: a config, a table."""
+    with path.open("rb") as file:
+        start = file.read(1000)
+    return b"\0" not in start and all(
+        byte > 126 or byte > 31 or byte in b"\t\n\r" for byte in start
+    )
 
 
 def _tensors(path: Path, fields: Any) -> dict[str, Tensor]:
