@@ -9,6 +9,7 @@ A training that was stopped is done again; rows that are there stay.
 """
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -276,4 +277,7 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:  # the reader of a pipe has gone: | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

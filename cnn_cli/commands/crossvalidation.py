@@ -37,6 +37,8 @@ class Fold:
     validation: float | None
     """accuracy of the reported weights on validation pictures"""
     seconds: float
+    trained_on: int
+    """pictures"""
 
 
 def wanted(config: TrainConfig) -> bool:
@@ -100,12 +102,14 @@ def summary(folds: Sequence[Fold]) -> dict[str, Any]:
     accuracies = [fold.metrics["accuracy"] for fold in folds]
     sizes = [fold.metrics["images"] for fold in folds]
     right = sum(round(fold.metrics["accuracy"] * fold.metrics["images"]) for fold in folds)
+    trained = sum(fold.trained_on for fold in folds)
     validations = [fold.validation for fold in folds if fold.validation is not None]
     return {
         "folds": [
             {
                 "fold": fold.number,
                 **{name: fold.metrics[name] for name in ("images", *names)},
+                "train_images": fold.trained_on,
                 "validation_accuracy": fold.validation,
                 "train_seconds": fold.seconds,
             }
@@ -114,7 +118,7 @@ def summary(folds: Sequence[Fold]) -> dict[str, Any]:
         "mean": {name: fmean(fold.metrics[name] for fold in folds) for name in names},
         "validation_accuracy": fmean(validations) if len(validations) == len(folds) else None,
         "accuracy_sd": stdev(accuracies),
-        "accuracy_interval": list(cross_validated(accuracies, 1 / len(folds))),
+        "accuracy_interval": list(cross_validated(accuracies, sum(sizes) / trained)),
         "pooled": {
             "right": right,
             "images": sum(sizes),
@@ -140,6 +144,7 @@ def _fold(folder: Path, number: int) -> Fold:
         report["metrics"],
         run.validation_accuracy(report["provenance"]["step"]),
         report["cost"]["train_seconds"],
+        report["cost"]["train_images"],
     )
 
 
