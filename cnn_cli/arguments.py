@@ -201,6 +201,14 @@ def _take_command(words: list[str], request: Request, problems: list[str]) -> No
             f" (settings are written key=value, without spaces){hint}"
         )
         return
+    files = [word for word in bare if Path(word).exists()]
+    if len(files) > 1 and request.command == "predict":
+        folder = str(Path(files[0]).parent)
+        problems.append(
+            f"{files[0]} and {len(files) - 1} more files: give their folder, images={folder}, or"
+            f" the pattern in quotes, images='{folder}/*{Path(files[0]).suffix}'"
+        )
+        bare = [word for word in bare if word not in files]
     problems.extend(_explain_word(word, request.command) for word in bare)
 
 

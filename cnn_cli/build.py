@@ -174,32 +174,43 @@ def check_components(
 ) -> list[str]:
     """All that can be known to be wrong with the components in `values` before any work.
 
-    No data is touched and nothing written: the model is built on the meta device and shown a batch
-    without content, the optimizer gets one layer. Groups that are not in `values` are left out.
+    No data is touched, and nothing written but first weights of torchvision's, where all else is
+    right: the model is built on the meta device and shown a batch without content, the optimizer
+    gets one layer. Groups that are not in `values` are left out.
     `overrides` are those of the command line.
     """
     problems: list[str] = []
     form = _attempt(problems, preprocessing, values.get("dataset"))
-    first = None
-    if values.get("resume") is None:  # a resumed run has weights of its own
-        root = values["run"]["root"] if isinstance(values.get("run"), Mapping) else "runs"
-        first = _attempt(problems, partial(pretrained.read, root=root), values.get("model"))
-    if form and first:
-        given = pretrained.settings(overrides)
-        form = dataclasses.replace(form, **pretrained.adopted(form, first.preprocessing, given))
     checks: dict[str, Callable[[Any], Any]] = {
         "device": _check_device,
         "dataset": lambda node: form and dataset_maker(node, form, 0, trust),
-        "model": lambda node: _check_model(node, form, values.get("trainer"), trust, first),
-        "augmentation": lambda node: _check_window(
-            augmentation(node, 0, trust), form if "model" in values else None
-        ),
         "optimizer": lambda node: optimizer(node, nn.Linear(1, 1), trust),
         "schedule": lambda node: [schedule(node, trust)(progress) for progress in (0.0, 0.5, 1.0)],
         "figure": lambda node: figures(node, trust),
     }
     for group, attempt in checks.items():
         _attempt(problems, attempt, values.get(group))
+    first = None
+    if values.get("resume") is None:  # a resumed run has weights of its own
+        root = values["run"]["root"] if isinstance(values.get("run"), Mapping) else "runs"
+        # what is wrong in any case downloads nothing
+        read = partial(pretrained.read, root=root, offline=bool(problems))
+        first = _attempt(problems, read, values.get("model"))
+    if form and first:
+        given = pretrained.settings(overrides)
+        form = dataclasses.replace(form, **pretrained.adopted(form, first.preprocessing, given))
+    _attempt(
+        problems,
+        lambda node: _check_model(node, form, values.get("trainer"), trust, first),
+        values.get("model"),
+    )
+    _attempt(
+        problems,
+        lambda node: _check_window(
+            augmentation(node, 0, trust), form if "model" in values else None
+        ),
+        values.get("augmentation"),
+    )
     return list(dict.fromkeys(problems))
 
 

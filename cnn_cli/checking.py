@@ -28,6 +28,8 @@ _NAMES = {
     Path: "a path",
     type(None): "null",
 }
+FEWEST_PER_CENT = 2
+"""From here on, a number that must be a share is taken to be meant in per cent."""
 _SEQUENCES = (list, tuple, collections.abc.Sequence, collections.abc.Iterable)
 _MAPPINGS = (dict, collections.abc.Mapping)
 
@@ -134,11 +136,18 @@ def _limited(key: str, value: Any, kind: Any, problems: list[str]) -> Any:
         problems.extend(whole + _as_share(value) if line == plain else line for line in found)
         return result
     problems.extend(
-        f"{key}={show(value)}: must be {limit}"
+        f"{key}={show(value)}: must be {limit}{_as_per_cent(result, limit)}"
         for limit in limits
         if isinstance(limit, Range | Form) and result not in limit
     )
     return result
+
+
+def _as_per_cent(value: Any, limit: Range | Form) -> str:
+    """What a number would be as a share, where it looks like per cent."""
+    is_share = isinstance(limit, Range) and (limit.low, limit.high) == (0, 1)
+    likely = is_share and type(value) is float and FEWEST_PER_CENT <= value <= 100
+    return f"; {value:g} % is {value / 100:g}" if likely else ""
 
 
 def _union(key: str, value: Any, kind: Any, problems: list[str]) -> Any:

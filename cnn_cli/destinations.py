@@ -14,7 +14,8 @@ from cnn_cli.run import run_folder
 def check_jobs(jobs: Sequence[DictConfig]) -> list[str]:
     """What keeps jobs from being a sweep: no training, or one and the same place for them all."""
     problems = [
-        f"{key}: has no meaning in a multirun, which makes a folder for each job"
+        f"{key}: has no meaning in a multirun, which makes a folder for each job; name the sweep's"
+        " own by hydra.sweep.dir=FOLDER"
         for key in ("run.dir", "run.name")
         if any(OmegaConf.select(job, key) is not None for job in jobs)
     ]

@@ -62,6 +62,11 @@ class Device:
     @property
     def warning(self) -> str:
         """What is unwise about this choice; empty where nothing is."""
+        if self.place.type == "cpu" and self.threads > (there := cores()):
+            return (
+                f"device.threads={self.threads}: this process may use {there} of the processors;"
+                " more threads wait for each other"
+            )
         if self.place.type == "cpu" and self.precision == "bf16" and not _has_amx():
             return "bf16 halves the speed on this CPU, which has no AMX; fp32 is faster"
         return ""
@@ -146,8 +151,23 @@ def _has_amx() -> bool:
 
 
 def cores() -> int:
-    """Processors that this process may use (a container's share, not the whole machine)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors that this process may use: a container's or a batch job's share of the machine.
+
+    OMP_NUM_THREADS is heeded, by which schedulers and people tell programs to take fewer.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    limits = [allowed or 1, _quota(), int(told) if told.isdigit() and int(told) else sys.maxsize]
+    return max(1, min(limits))
+
+
+def _quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Processors that a container's quota comes to, rounded up; no limit where there is none."""
+    try:
+        quota, period = file.read_text().split()
+        return -(-int(quota) // int(period))
+    except (OSError, ValueError):  # not Linux, another version of control groups, or "max"
+        return sys.maxsize
 
 
 def set_deterministic(wanted: bool) -> None:

@@ -30,9 +30,15 @@ def closest(word: str, options: Iterable[str]) -> str:
     Near is also what begins like the word, or the word like it: validation, val.
     """
     known = list(options)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    near = [option for option in known if _plain(option) == _plain(word)]
+    near = near or difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     near = near or [o for o in known if min(len(o), len(word)) >= ALIKE and _begins(o, word)]
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def _plain(word: str) -> str:
+    """Letters and digits alone: Fashion-MNIST is fashion_mnist."""
+    return "".join(letter for letter in word.casefold() if letter.isalnum())
 
 
 def _begins(one: str, other: str) -> bool:

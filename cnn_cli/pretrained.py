@@ -20,7 +20,7 @@ from cnn_cli.limits import NonNegativeInt
 from cnn_cli.models.classifier import Classifier
 from cnn_cli.models.freezing import freeze, head
 from cnn_cli.models.torchvision_model import WITHOUT_AUXILIARY, names, torchvision_model
-from cnn_cli.models.transfer import few, load
+from cnn_cli.models.transfer import Match, few, load
 from cnn_cli.run import find_checkpoint
 
 KEYS = ("weights", "freeze")
@@ -51,10 +51,11 @@ def network_arguments(node: Node) -> Node:
     return {key: value for key, value in node.items() if key not in KEYS}
 
 
-def read(node: Node, root: str) -> Pretrained | None:
+def read(node: Node, root: str, *, offline: bool = False) -> Pretrained | None:
     """The weights that a model's node asks for, downloaded where they are torchvision's own.
 
-    `root` holds the runs that can be named. Raises UserError where there are none such.
+    `root` holds the runs that can be named. `offline` leaves out what would have to be downloaded.
+    Raises UserError where there are none such.
     """
     problems: list[str] = []
     given: str | None = conform("model.weights", node.get("weights"), str | None, problems)
@@ -68,7 +69,7 @@ def read(node: Node, root: str) -> Pretrained | None:
     families = {"", *(type(entry).__name__.lower() for entry in entries.values())}
     entry = entries.get(member.upper()) if family.lower() in families else None
     if entry is not None and name is not None:
-        return _of_torchvision(entry, name)
+        return None if offline and not _place_of(entry).is_file() else _of_torchvision(entry, name)
     if given.lower() == "default":
         raise UserError(
             "model.weights=default: only torchvision's models have weights of their own"
@@ -122,7 +123,8 @@ def prepare(
     The head stays as drawn where the weights know other `classes`. Raises UserError where nothing
     in the file fits, and for what cannot be frozen.
     """
-    notes = [] if first is None else [_load(model, first, classes)]
+    match = None if first is None else _load(model, first, classes)
+    notes = [] if first is None or match is None else [_told(first, match)]
     problems: list[str] = []
     kind = str | NonNegativeInt | tuple[str, ...] | None
     what = conform("model.freeze", node.get("freeze"), kind, problems)
@@ -134,10 +136,22 @@ def prepare(
         raise UserError(f"model.{error}") from error
     if parts:
         notes.append(f"frozen: {', '.join(parts)}")
+    if match and (drawn := _frozen_as_drawn(model, match)):
+        notes.append(
+            f"warning: frozen with random first weights, as the file has none for {few(drawn)};"
+            " name what is to be frozen (model.freeze=[...]) without them"
+        )
     return notes
 
 
-def _load(model: Classifier, first: Pretrained, classes: tuple[str, ...] | None) -> str:
+def _frozen_as_drawn(model: Classifier, match: Match) -> list[str]:
+    """Frozen parameters that the file gave nothing to."""
+    random = {*match.other, *match.missing, *match.left}
+    fixed = (name for name, p in model.net.named_parameters() if not p.requires_grad)
+    return [name for name in fixed if name in random]
+
+
+def _load(model: Classifier, first: Pretrained, classes: tuple[str, ...] | None) -> Match:
     others = first.classes is not None and classes is not None and first.classes != classes
     match = load(model.net, first.tensors, head(model.net) if others else None)
     if not match.share and not match.left:
@@ -149,6 +163,10 @@ def _load(model: Classifier, first: Pretrained, classes: tuple[str, ...] | None)
             f"model.weights: {first.path}: nothing in it fits this model: it has {theirs}, the"
             f" model {own}; choose the model that the weights were trained with"
         )
+    return match
+
+
+def _told(first: Pretrained, match: Match) -> str:
     little = " (was it another model?)" if match.share < HALF else ""
     return f"weights of {first.title}: {match}{little}"
 
@@ -178,8 +196,13 @@ def _entries(name: str) -> dict[str, Any]:
     return {"DEFAULT": offered.DEFAULT, **offered.__members__}
 
 
+def _place_of(entry: Any) -> Path:
+    """Where torch.hub keeps the file, which other programs may have put there."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / str(entry.url).rpartition("/")[2]
+
+
 def _of_torchvision(entry: Any, name: str) -> Pretrained:
-    path = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rpartition("/")[2]
+    path = _place_of(entry)
     _obtain(entry.url, path)
     digest = _sha256(path)
     stated = re.search(r"-([0-9a-f]{8,})\.", path.name)  # as torch.hub reads it
@@ -229,12 +252,21 @@ def _plain(path: Path) -> Any:
         # weights_only: a file of weights is data; nothing in it is executed.
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file it does not accept
-        pickled = "Weights only load failed" in str(error)
+        pickled = "Weights only load failed" in str(error) and not _is_text(path)
         what = "holds Python objects, not only tensors" if pickled else "is no file of torch.save"
         raise UserError(
             f"{path}: {what}, and is not loaded; save the weights alone by"
             " torch.save(model.state_dict(), FILE)"
         ) from error
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file is one that a person wrote: a config, a table."""
+    with path.open("rb") as file:
+        start = file.read(1000)
+    return b"\0" not in start and all(
+        byte > 126 or byte > 31 or byte in b"\t\n\r" for byte in start
+    )
 
 
 def _tensors(path: Path, fields: Any) -> dict[str, Tensor]:

@@ -8,8 +8,8 @@
 A training that was stopped is done again; rows that are there stay.
 """
 
-import hashlib
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -27,8 +27,14 @@ RECIPES = ROOT / "configs" / "experiment"
 RESULTS = ROOT / "scripts" / "claims.jsonl"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- claims: drawn by scripts/claims table -->\n", "<!-- end of claims -->"
-PLACES = ("dataset.root=", "dataset.verify=", "run.", "device.", "seed=", "experiment=")
-"""Settings that do not change what is claimed."""
+PLACES = ("dataset.root", "dataset.verify", "dataset.url", "run.", "device.", "seed", "experiment")
+"""Settings that may differ without a change of what is claimed."""
+UNCLAIMED = (
+    *PLACES,
+    *("resume", "trust", "check", "require.", "model.weights"),
+    *("trainer.tensorboard", "trainer.eval_batch_size"),
+)
+"""Parts of a run's config that its claim does not depend on: weights are named by a place."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,6 @@ class Recipe:
     title: str
     claim: str
     commands: tuple[str, ...]
-    digest: str
-    """of the settings, without comments: rows of another recipe of the same name do not count"""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -69,9 +73,8 @@ def recipe(path: Path) -> Recipe:
     commands = re.findall(r"^# Command: (.*)$", header, re.MULTILINE)
     if not claim or not commands:
         raise ValueError(f"{path}: has no '# Claim: ' or no '# Command: '")
-    digest = hashlib.sha256(json.dumps(yaml.safe_load(text), sort_keys=True).encode()).hexdigest()
     title = text.splitlines()[1].removeprefix("# ")
-    return Recipe(path.stem, title, claim[1], tuple(commands), digest[:12])
+    return Recipe(path.stem, title, claim[1], tuple(commands))
 
 
 def recipes(names: Sequence[str] = ()) -> list[Recipe]:
@@ -91,20 +94,43 @@ def rows() -> list[dict[str, Any]]:
 
 
 def measured(wanted: Recipe) -> dict[int, dict[str, Any]]:
-    """seed -> its newest row, for the recipe as it is now and no setting but its own."""
-    own = changes(wanted.settings)
-    return {
-        row["seed"]: row
-        for row in rows()
-        if (row["recipe"], row["digest"]) == (wanted.name, wanted.digest)
-        and changes(row["settings"]) == own
-    }
+    """seed -> its newest row, of trainings with all settings as the recipe has them now."""
+    own = [row for row in rows() if row["recipe"] == wanted.name]
+    now = composed(wanted) if own else {}
+    return {row["seed"]: row for row in own if not differences(row["config"], now)}
 
 
-def changes(settings: Iterable[str]) -> set[str]:
-    """The settings that change what is claimed, however they were written."""
-    plain = (line.replace("'", "").lower() for line in settings)
-    return {line for line in plain if not line.startswith(PLACES)}
+def composed(wanted: Recipe) -> dict[str, Any]:
+    """All settings of the recipe, its own and the defaults, as they are now."""
+    command = [sys.executable, "-m", "cnn_cli", *wanted.settings, "--cfg", "job", "--resolve"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    return flat(yaml.safe_load(shown))
+
+
+def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted key -> value, of all that a claim depends on."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            found |= flat(value, f"{name}.")
+        elif not name.startswith(UNCLAIMED):
+            found[name] = value
+    return found
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """`key=value` of a training's settings that are others, or not there any more.
+
+    A setting that is new since then had, at that time, the effect of its default.
+    """
+    gone = object()
+    return [f"{key}={value}" for key, value in before.items() if now.get(key, gone) != value]
+
+
+def changes(settings: Iterable[str]) -> list[str]:
+    """The settings of a command line that change what is claimed."""
+    return sorted(line for line in settings if not line.startswith(PLACES))
 
 
 def row_of(run: Path) -> dict[str, Any]:
@@ -113,6 +139,7 @@ def row_of(run: Path) -> dict[str, Any]:
     about = json.loads((run / "environment.json").read_text())
     text = (run / "config.yaml").read_text()
     given = re.findall(r"^# override: (.*)$", text, re.MULTILINE)
+    config = yaml.safe_load(text)
     named = [line.partition("=")[2] for line in given if line.startswith("experiment=")]
     if not named:
         raise ValueError(f"{run}: was not trained by a recipe (experiment=NAME)")
@@ -120,9 +147,8 @@ def row_of(run: Path) -> dict[str, Any]:
     hardware = about["hardware"]
     return {
         "recipe": named[-1],
-        "digest": recipe(RECIPES / f"{named[-1]}.yaml").digest,
-        "seed": yaml.safe_load(text)["seed"],
-        "settings": [line for line in given if not line.startswith(PLACES)],
+        "seed": config["seed"],
+        "config": flat(config),
         "accuracy": made["accuracy"],
         "images": made["images"],
         "train_seconds": round(cost["train_seconds"], 1),
@@ -140,8 +166,7 @@ def row_of(run: Path) -> dict[str, Any]:
 def check(row: dict[str, Any]) -> None:
     """Raise ValueError for a run with other settings than its recipe's command has."""
     wanted = recipe(RECIPES / f"{row['recipe']}.yaml")
-    other = changes(row["settings"]) ^ changes(wanted.settings)
-    if other:
+    if other := differences(row["config"], composed(wanted)):
         raise ValueError(f"{row['recipe']}: was trained with other settings: {', '.join(other)}")
 
 
@@ -152,8 +177,9 @@ def append(row: dict[str, Any]) -> None:
 
 def run(wanted: Iterable[Recipe], settings: Sequence[str]) -> int:
     """Train what is missing, one seed after another. Returns the exit code."""
-    if changed := sorted(changes(settings)):
-        refuse(f"{changed[0]} would change what is claimed; allowed are {', '.join(PLACES[:4])}")
+    if changed := changes(settings):
+        allowed = "dataset.root=, dataset.verify=, dataset.url=, run.*, device.*"
+        refuse(f"{changed[0]} would change what is claimed; allowed are {allowed}")
     for each in wanted:
         missing = [seed for seed in each.seeds if seed not in measured(each)]
         if missing and (code := _prepare(each, settings)):
@@ -251,4 +277,7 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:  # the reader of a pipe has gone: | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from math import log
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from cnn_cli.augmentation.geometry import memory_format
-from cnn_cli.limits import Fraction, Positive, Range
-
-Share = Annotated[float, Range(0, 1, open_low=True)]
+from cnn_cli.augmentation.geometry import ProperShare, memory_format
+from cnn_cli.limits import Fraction, Positive
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class RandomErasing:
     pixels_only: ClassVar[bool] = True
 
     probability: Fraction
-    scale: tuple[Share, Share]
+    scale: tuple[ProperShare, ProperShare]
     ratio: tuple[Positive, Positive]
 
     def __post_init__(self) -> None:

@@ -23,6 +23,7 @@ class PaddedCrop:
     """
 
     pixels_only: ClassVar[bool] = True
+    gathers: ClassVar[bool] = True
 
     padding: NonNegativeInt
     fill: Fill

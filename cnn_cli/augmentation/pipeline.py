@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from cnn_cli.augmentation.geometry import PaddedCrop
-from cnn_cli.augmentation.policies import Policy
 from cnn_cli.data.contract import Window
 from cnn_cli.rng import generator
 
 
 class Op(Protocol):
-    """One augmentation: random parameters are drawn apart, so that applying them is pure."""
+    """One augmentation: random parameters are drawn apart, so that applying them is pure.
+
+    Beside what follows, an op may have `plans_on_cpu = True`, to get its parameters there, and
+    `gathers = True` where it is a padded crop (with `padding`, `fill` and `check(size)` as
+    geometry.PaddedCrop has them), which a source can perform while it gathers.
+    """
 
     @property
     def pixels_only(self) -> bool:
@@ -59,8 +62,9 @@ class Augmentation:
 
         Raises ValueError where pictures of size x size are too small for its padding.
         """
-        name, op = next(iter(self.ops.items()), ("", None))
-        if not isinstance(op, PaddedCrop):
+        name = next(iter(self.ops), "")
+        op: Any = self.ops.get(name)
+        if not _gathers(op):
             return None
         op.check(size)
         if name in self.until:  # a source crops to the end
@@ -81,14 +85,18 @@ class Augmentation:
         where an op needed floats.
         """
         for position, (name, op) in enumerate(self.ops.items()):
-            if cropped and position == 0 and isinstance(op, PaddedCrop):
+            if cropped and position == 0 and _gathers(op):
                 continue
             if progress >= self.until.get(name, 1.0):
                 continue
             if not op.pixels_only and images.dtype == torch.uint8:
                 images = images / 255
             params = self.draw(name, step, len(images), size=images.shape[-1])
-            if not isinstance(op, Policy):  # which plans its groups on the CPU
+            if not getattr(op, "plans_on_cpu", False):
                 params = params.to(images.device, non_blocking=True)
             images, targets = op.apply(images, targets, params)
         return images, targets
+
+
+def _gathers(op: Any) -> bool:
+    return bool(getattr(op, "gathers", False))

@@ -32,6 +32,7 @@ class Policy:
     change of a factor (brightness, colour, contrast, sharpness), `posterize` the fewest bits.
     """
 
+    plans_on_cpu: ClassVar[bool] = True  # how large each kind's group is
     pixels_only: ClassVar[bool] = True  # it works on bytes: floats become bytes and floats again
 
     without: tuple[Kind, ...]

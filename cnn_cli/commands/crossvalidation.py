@@ -13,9 +13,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from cnn_cli.commands.overview import program
 from cnn_cli.commands.reporting import check_required
 from cnn_cli.config import TrainConfig
 from cnn_cli.engine.display import Display, duration
+from cnn_cli.errors import UserError
 from cnn_cli.files import write_json
 from cnn_cli.inputs import selection
 from cnn_cli.report.intervals import cross_validated, wilson
@@ -36,6 +38,8 @@ class Fold:
     validation: float | None
     """accuracy of the reported weights on validation pictures"""
     seconds: float
+    trained_on: int
+    """pictures"""
 
 
 def wanted(config: TrainConfig) -> bool:
@@ -57,10 +61,14 @@ def run(config: TrainConfig, overrides: list[str], folder: Path, train: TrainOnc
             display.say(f"\nfold {number} of {folds}", style="bold")
             place = folder / f"fold-{number}"
             code = 1
+            is_wrong = False  # a wrong request: to go on with it leads nowhere
             try:
                 code = train(_of_fold(config, number), overrides, place)
+            except UserError:
+                is_wrong = not place.exists()
+                raise
             finally:
-                if code:
+                if code and not is_wrong:
                     _stopped(display, overrides, folder, number, folds)
             if code:
                 return code
@@ -95,12 +103,14 @@ def summary(folds: Sequence[Fold]) -> dict[str, Any]:
     accuracies = [fold.metrics["accuracy"] for fold in folds]
     sizes = [fold.metrics["images"] for fold in folds]
     right = sum(round(fold.metrics["accuracy"] * fold.metrics["images"]) for fold in folds)
+    trained = sum(fold.trained_on for fold in folds)
     validations = [fold.validation for fold in folds if fold.validation is not None]
     return {
         "folds": [
             {
                 "fold": fold.number,
                 **{name: fold.metrics[name] for name in ("images", *names)},
+                "train_images": fold.trained_on,
                 "validation_accuracy": fold.validation,
                 "train_seconds": fold.seconds,
             }
@@ -109,7 +119,7 @@ def summary(folds: Sequence[Fold]) -> dict[str, Any]:
         "mean": {name: fmean(fold.metrics[name] for fold in folds) for name in names},
         "validation_accuracy": fmean(validations) if len(validations) == len(folds) else None,
         "accuracy_sd": stdev(accuracies),
-        "accuracy_interval": list(cross_validated(accuracies, 1 / len(folds))),
+        "accuracy_interval": list(cross_validated(accuracies, sum(sizes) / trained)),
         "pooled": {
             "right": right,
             "images": sum(sizes),
@@ -135,6 +145,7 @@ def _fold(folder: Path, number: int) -> Fold:
         report["metrics"],
         run.validation_accuracy(report["provenance"]["step"]),
         report["cost"]["train_seconds"],
+        report["cost"]["train_images"],
     )
 
 
@@ -144,12 +155,12 @@ def _stopped(
     """How the rest is done; the summary comes with the last of them."""
     display.say(f"\nfold {number} of {folds} was not finished; go on with", style="bold")
     own = [line for line in overrides if not line.startswith(("run.dir=", "run.name="))]
-    commands = [["cnn-train", f"resume={folder / f'fold-{number}'}"]]
+    commands = [[f"resume={folder / f'fold-{number}'}"]]
     for later in range(number + 1, folds + 1):
         place = f"run.dir={folder / f'fold-{later}'}"
-        commands.append(["cnn-train", *own, f"dataset.fold={later}", place])
+        commands.append([*own, f"dataset.fold={later}", place])
     for command in commands:
-        display.say(f"  {shlex.join(command)}", markup=False)
+        display.say(f"  {program('cnn-train')} {shlex.join(command)}", markup=False)
 
 
 def _tell(display: Display, folds: Sequence[Fold], record: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cnn_cli import build
-from cnn_cli.commands.reporting import check_required, evaluate, list_files
+from cnn_cli.commands.reporting import check_required, check_sensible, evaluate, list_files
 from cnn_cli.commands.trained import evaluation_node, find, load, output_folder
 from cnn_cli.config import EvaluateConfig
 from cnn_cli.device import choose
@@ -18,6 +18,7 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     device = choose(config.device)
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
+    check_sensible(config.require, trained.classes)
     node = evaluation_node(config.dataset, trained, overrides)
     dataset = build.dataset(node, trained.preprocessing, device.workers, config.trust)
     for note in dataset.notes:

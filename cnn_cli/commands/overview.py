@@ -22,6 +22,10 @@ from cnn_cli.sections import LossConfig
 
 MOST_ROWS = 24
 """Layers listed; a deeper model is shown by its blocks."""
+NOTEWORTHY = 0.1
+"""Share of the pictures that an epoch leaves out, from which on it is said."""
+MOST_WEIGHTS = 10
+"""Classes up to which their weights are listed."""
 UNEVEN = 1.5
 """Largest class over smallest from which a data set is called uneven."""
 
@@ -56,15 +60,39 @@ def _facts(
         "augment": _augmentation(task.settings.augmentation),
         "optimizer": _component(config.optimizer) + _scaled(task),
         "schedule": _component(config.schedule),
-        "loss": _loss(config.loss),
-        "steps": f"{plan.epochs} epochs x {plan.steps_per_epoch} steps of"
+        "loss": _loss(config.loss) + _weights(task),
+        "steps": f"{_many(plan.epochs, 'epoch')} x {_many(plan.steps_per_epoch, 'step')} of"
         f" {min(plan.batch_size, plan.n)} pictures"
+        + _left_out(task)
         + (f" in {trainer.accumulate} parts" if trainer.accumulate > 1 else "")
         + (", every class as often" if trainer.sampling == "balanced" else "")
         + (f", from step {state.step} on" if state.step else ""),
         "device": str(task.device),
         "run": str(task.run.folder),
     }
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"
+
+
+def _left_out(task: Task) -> str:
+    """Where whole batches leave a good part of the pictures to other epochs."""
+    rest = task.plan.n % task.batch_size
+    return (
+        f" ({rest} of the {task.plan.n} are left to other epochs: smaller batches leave fewer)"
+        if rest > NOTEWORTHY * task.plan.n
+        else ""
+    )
+
+
+def _weights(task: Task) -> str:
+    """The weight of each class, where there are few."""
+    weights, classes = task.settings.loss.weights, task.dataset.classes
+    if weights is None or len(classes) > MOST_WEIGHTS:
+        return ""
+    pairs = zip(classes, weights.tolist(), strict=True)
+    return f" ({', '.join(f'{name} {weight:.3g}' for name, weight in pairs)})"
 
 
 def _twice(config: TrainConfig) -> str:
@@ -101,7 +129,7 @@ def _loss(config: LossConfig) -> str:
         training.append(f"label smoothing {config.label_smoothing:g}, and so larger there")
     if config.class_weights is not None:
         given = config.class_weights
-        training.append(f"class weights {given if isinstance(given, str) else dict(given)}")
+        training.append(f"class weights {given if isinstance(given, str) else 'by name'}")
     if config.focal_gamma:
         training.append(f"focal gamma {config.focal_gamma:g}")
     return "cross-entropy" + (f"; in training with {', '.join(training)}" if training else "")
@@ -172,16 +200,16 @@ def _short_number(value: float) -> str:
 def next_commands(run: Run, trust: tuple[str, ...], *, validated: bool) -> RenderableType:
     """What one would type now; lines that can be copied whole. `validated`: val has pictures."""
     other = f"split={'val' if validated else 'train'}"
-    folder, program, trusted = shlex.quote(str(run.folder)), _command("cnn-train"), _trust(trust)
+    folder, own, trusted = shlex.quote(str(run.folder)), program("cnn-train"), _trust(trust)
     text = Text("\n", overflow="fold", no_wrap=True).append("next\n", "bold")
     for command, purpose in (
-        (f"{program} visualize checkpoint={folder}{trusted}", "curves, mistakes, Grad-CAM as PNG"),
-        (f"{program} predict checkpoint={folder}{trusted} images=FILE", "pictures of your own"),
+        (f"{own} visualize checkpoint={folder}{trusted}", "curves, mistakes, Grad-CAM as PNG"),
+        (f"{own} predict checkpoint={folder}{trusted} images=FILE", "pictures of your own"),
         (
-            f"{program} evaluate checkpoint={folder}{trusted} {other}",
+            f"{own} evaluate checkpoint={folder}{trusted} {other}",
             "the report on other data",
         ),
-        (f"{_command('tensorboard')} --logdir {folder}", "curves in the browser"),
+        (f"{program('tensorboard')} --logdir {folder}", "curves in the browser"),
     ):
         text.append(f"  {command}").append(f"  # {purpose}\n", "dim")
     return text
@@ -189,14 +217,14 @@ def next_commands(run: Run, trust: tuple[str, ...], *, validated: bool) -> Rende
 
 def resume_command(run: Run, trust: tuple[str, ...]) -> str:
     """How to go on with a run that was stopped."""
-    return f"{_command('cnn-train')} resume={shlex.quote(str(run.folder))}{_trust(trust)}"
+    return f"{program('cnn-train')} resume={shlex.quote(str(run.folder))}{_trust(trust)}"
 
 
 def _trust(trust: tuple[str, ...]) -> str:
     return f" 'trust=[{','.join(trust)}]'" if trust else ""
 
 
-def _command(name: str) -> str:
+def program(name: str) -> str:
     """`name` as this person can type it: alone where the shell finds it, else with its folder."""
     beside = Path(sys.executable).with_name(name)
     if shutil.which(name) or not beside.is_file():

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from cnn_cli.engine.saving import versions
 from cnn_cli.errors import UserError, closest
 from cnn_cli.report.report import Report, metrics
 
+TOP = 5
+"""Classes that top-5 accuracy accepts."""
 UPPER_BOUNDS = ("loss",)
 """Required figures that must stay below their threshold; all others must reach it."""
 
@@ -99,6 +101,15 @@ def _provenance(
         "versions": versions(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def check_sensible(require: Mapping[str, float | None], classes: Sequence[str]) -> None:
+    """Raise UserError for a threshold that nothing could miss."""
+    if require.get("top5_accuracy") is not None and len(classes) <= TOP:
+        raise UserError(
+            f"require.top5_accuracy: is always met by {len(classes)} classes; it needs more than"
+            f" {TOP}"
+        )
 
 
 def check_required(require: Mapping[str, float | None], report: Report, display: Display) -> int:

@@ -1,9 +1,10 @@
 """What the jobs of a sweep came to: a record in each job's folder, and the table at the end."""
 
+import csv
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -18,8 +19,12 @@ from cnn_cli.files import write_json
 from cnn_cli.run import CROSS_VALIDATION, Run
 
 RESULT = "result.json"
+TABLE = "sweep.csv"
+"""The table in the sweep's folder, as numbers: a line for each setting."""
 WIDEST = 24
 """Characters of a swept value before it is folded."""
+LONGEST_REASON = 160
+"""Characters of an error below the table: all of it was said when the job failed."""
 DONE, MISSED = 0, 3
 """Exit codes of jobs that trained to the end; the others failed."""
 
@@ -61,7 +66,8 @@ def conclude(sweep: Path, console: Console | None = None, flags: Sequence[str] =
     if not jobs:
         return
     settings = grouped(jobs)
-    console.print(_table(jobs, settings, best_of(settings)))
+    write_table(jobs, settings, sweep / TABLE)
+    console.print(_fitting(jobs, settings, best_of(settings), console))
     for line in _remarks(sweep, jobs, best_of(settings), flags):
         console.print(line, soft_wrap=True)
 
@@ -135,26 +141,73 @@ def _swept(jobs: Sequence[Job]) -> list[str]:
     return [key for key in keys if len({job.settings.get(key) for job in jobs}) > 1]
 
 
-def _table(
-    jobs: Sequence[Job], settings: Sequence[Sequence[Job]], best: Sequence[Job] | None
+def write_table(jobs: Sequence[Job], settings: Sequence[Sequence[Job]], path: Path) -> None:
+    """The same rows for programs: accuracies are shares, times are seconds."""
+    keys = _swept(jobs)
+    head = ["jobs", "done", "validation_accuracy", "validation_sd", "test_accuracy", "test_sd"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*keys, "seeds", *head, "train_seconds"])
+        for group in settings:
+            done = [job for job in group if not job.failed]
+            row = [group[0].settings.get(key, "") for key in keys]
+            row += [" ".join(job.settings.get("seed", "") for job in group).strip()]
+            row += [" ".join(job.folder.name for job in group), str(len(done))]
+            for values in ([job.validation for job in done], [job.test for job in done]):
+                known = [value for value in values if value is not None]
+                row += [f"{mean(known):.6g}" if known else ""]
+                row += [f"{stdev(known):.6g}" if len(known) > 1 else ""]
+            seconds = [job.seconds for job in done if job.seconds is not None]
+            writer.writerow([*row, f"{mean(seconds):.1f}" if seconds else ""])
+
+
+def _fitting(
+    jobs: Sequence[Job],
+    settings: Sequence[Sequence[Job]],
+    best: Sequence[Job] | None,
+    console: Console,
 ) -> Table:
+    """The table; where the terminal is too narrow, without times, then with one settings column."""
+    room = console.options.update(max_width=1000)
+    for times, apart in ((True, True), (False, True), (False, False)):
+        table = _table(jobs, settings, best, times=times, apart=apart)
+        if console.measure(table, options=room).maximum <= console.width:
+            break
+    return table
+
+
+def _table(
+    jobs: Sequence[Job],
+    settings: Sequence[Sequence[Job]],
+    best: Sequence[Job] | None,
+    *,
+    times: bool,
+    apart: bool,
+) -> Table:
+    """A row for each of `settings`; `apart` gives each swept key a column."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     keys = _swept(jobs)
-    for key, name in zip(keys, _names(keys), strict=True):
+    names = _names(keys)
+    for key, name in zip(keys, names, strict=True) if apart else ():
         widest = max(len(job.settings.get(key, "")) for job in jobs)
-        width = min(max(widest, len(name)), WIDEST)
-        table.add_column(name, overflow="fold", min_width=width)
+        table.add_column(name, overflow="fold", width=min(max(widest, len(name)), WIDEST))
+    if not apart:
+        table.add_column("setting", overflow="fold")
     seeds = any(len(group) > 1 for group in settings)
-    for name in (["seeds"] if seeds else []) + ["validation %", "test %", "training", "job"]:
+    figures = ["validation %", "test %", *(["training"] if times else []), "job"]
+    for name in (["seeds"] if seeds else []) + figures:
         table.add_column(name, justify="right", no_wrap=True)
     for group in settings:
-        cells = [group[0].settings.get(key, "") for key in keys]
+        given = [group[0].settings.get(key, "") for key in keys]
+        pairs = (f"{name}={value}" for name, value in zip(names, given, strict=True))
+        cells = given if apart else [" ".join(pairs)]
         done = [job for job in group if not job.failed]
         if seeds:
             missing = len(done) < len(group)
             cells.append(f"{len(done)}" + (f" of {len(group)}" if missing else ""))
         cells += [_share([job.validation for job in done]), _share([job.test for job in done])]
-        cells += [_times([job.seconds for job in done]), _numbers(group)]
+        cells += [_times([job.seconds for job in done])] if times else []
+        cells.append(_numbers(group))
         style = "bold green" if group is best else "" if len(done) == len(group) else "red"
         table.add_row(*(Text(cell) for cell in cells), style=style)
     return table
@@ -198,21 +251,28 @@ def _remarks(
     sweep: Path, jobs: Sequence[Job], best: Sequence[Job] | None, flags: Sequence[str]
 ) -> list[Text]:
     failed = [job for job in jobs if job.failed]
-    lines = [Text(f"{len(jobs) - len(failed)} of {len(jobs)} jobs done, in {sweep}")]
-    lines += [
-        Text(f"job {job.folder.name} failed ({_given(job)}): {job.error}", "red") for job in failed
-    ]
+    done = len(jobs) - len(failed)
+    lines = [Text(f"{done} of {len(jobs)} jobs done, in {sweep}; the table is {TABLE} there")]
+    reasons: dict[str, list[Job]] = {}
+    for job in failed:
+        reasons.setdefault(job.error, []).append(job)
+    swept = {*_swept(jobs), "seed"}
+    for error, group in reasons.items():
+        names = ", ".join(f"{job.folder.name} ({_given(job, swept)})" for job in group)
+        short = error if len(error) <= LONGEST_REASON else f"{error[:LONGEST_REASON].rstrip()} ..."
+        lines.append(Text(f"failed: job{'s' * (len(group) > 1)} {names}: {short}", "red"))
     missed = [job.folder.name for job in jobs if job.code == MISSED]
     if missed:
         lines.append(Text(f"a required figure was missed in job {', '.join(missed)}", "yellow"))
     if best is not None:
-        swept = len({job.settings.get("seed") for job in jobs}) > 1
+        several = len({job.settings.get("seed") for job in jobs}) > 1
         given = best[0].settings.items()
-        settings = [f"{k}={v}" for k, v in given if k != "seed" or not swept]
+        settings = [f"{k}={v}" for k, v in given if k != "seed" or not several]
         command = shlex.join(["cnn-train", *flags, *settings])
         lines.append(Text("best on validation: ", "bold").append(command, "not bold"))
     return lines
 
 
-def _given(job: Job) -> str:
-    return ", ".join(f"{key}={value}" for key, value in job.settings.items())
+def _given(job: Job, keys: Collection[str]) -> str:
+    """The settings in which the job differs from others."""
+    return ", ".join(f"{key}={value}" for key, value in job.settings.items() if key in keys)

@@ -10,7 +10,7 @@ from typing import Any
 from cnn_cli import build, pretrained, sidecar
 from cnn_cli.commands import check, crossvalidation, first_weights, wiring
 from cnn_cli.commands.overview import next_commands, overview, resume_command
-from cnn_cli.commands.reporting import check_required, evaluate, list_files
+from cnn_cli.commands.reporting import check_required, check_sensible, evaluate, list_files
 from cnn_cli.commands.trained import find, load
 from cnn_cli.config import TrainConfig
 from cnn_cli.device import choose
@@ -76,6 +76,7 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
         if not saved:  # a resumed run has weights, and pictures, of its own
             config, first, notes = first_weights.settle(config, overrides)
         preprocessing, dataset = wiring.data(config, device, saved)
+        check_sensible(config.require, dataset.classes)
         model = wiring.model(config, preprocessing, dataset, is_new=saved is None)
         notes += pretrained.prepare(model, config.model, first, dataset.classes)
         task, state = wiring.task(config, device, preprocessing, dataset, Run(where), model)
@@ -215,7 +216,8 @@ def _report(
     made, predictions = evaluate(
         trained, task.dataset, split, {}, task.device, task.trainer.eval_batch_size, display
     )
-    report = Report(made.metrics, {**made.cost, "train_seconds": state.elapsed}, made.provenance)
+    own = {"train_seconds": state.elapsed, "train_images": len(task.dataset.train)}
+    report = Report(made.metrics, {**made.cost, **own}, made.provenance)
     task.run.clear_report()
     folder = task.run.report
     files = write_report(report, predictions, folder)

@@ -27,6 +27,9 @@ AS_TRAINED = "as_trained"
 FACTS = ("cnn_cli.data.contract.Preprocessing", "cnn_cli.sections.DatasetFacts")
 """Types of those of a data set's keys that are no arguments of its function."""
 
+WORDS = {"check": ("overfit", "lr", "resume"), "model.freeze": ("body",)}
+"""Values of keys whose annotations list none: other words mean names of one's own there."""
+
 Owner = tuple[str, tuple[str, ...]]
 """A callable's dotted name, and where in its arguments the value stands."""
 
@@ -38,10 +41,12 @@ class Key:
     default: str
     comment: str
     owners: tuple[Owner, ...] = ()
+    words: tuple[str, ...] = ()
 
     def values(self, items: bool = False) -> list[str]:
         """The values that its annotations list; with `items` those inside the brackets."""
         found = [choice for target, path in self.owners for choice in choices(target, path, items)]
+        found += self.words
         if not found and self.default in ("true", "false") and not items:
             found = ["true", "false"]
         return list(dict.fromkeys(found))
@@ -54,7 +59,8 @@ def keys(line: Line) -> dict[str, Key]:
     for entry in primary(line).entries:
         if not entry.is_section:
             owner = (target, tuple(entry.key.split(".")))
-            found[entry.key] = Key(entry.default, entry.comment, (owner,))
+            words = WORDS.get(entry.key, ())
+            found[entry.key] = Key(entry.default, entry.comment, (owner,), words)
     for group, names in chosen(line).items():
         recorded = _recorded(line, group) if AS_TRAINED in names else {}
         there = [name for name in names if name in options(group, line.config_dir)]
@@ -62,7 +68,8 @@ def keys(line: Line) -> dict[str, Key]:
             for key, value in of_option(group, name, line.config_dir).items():
                 known = found.get(key)
                 owners = (known.owners if known else ()) + value.owners
-                found[key] = Key(value.default, value.comment, tuple(dict.fromkeys(owners)))
+                owners = tuple(dict.fromkeys(owners))
+                found[key] = Key(value.default, value.comment, owners, WORDS.get(key, ()))
         found |= recorded
     recipe = _recipe(line)
     for entry in recipe.entries if recipe else ():

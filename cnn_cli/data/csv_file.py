@@ -10,7 +10,7 @@ from cnn_cli.data.from_files import dataset_from_files
 from cnn_cli.data.selection import FEWEST_CLASSES, Selection
 from cnn_cli.data.split import cut, cut_groups, require_every_class, share, too_small
 from cnn_cli.data.table import Columns, Table, read_table
-from cnn_cli.errors import UserError
+from cnn_cli.errors import UserError, closest
 from cnn_cli.limits import Fraction, NonNegativeInt, ProperFraction
 
 
@@ -46,11 +46,8 @@ def csv_file(
             f"dataset.file: {where} has one class only ({table.classes[0]}); "
             "a classifier needs two or more"
         )
-    notes = [*table.notes] + [
-        f"{len(set(files.groups))} groups in {part}"
-        for part, files in table.parts.items()
-        if files.groups
-    ]
+    if selection.fold is not None and test_fraction < 1:
+        test_fraction = 0  # the fold is the test; nothing is put aside beside it
     parts, more = _parts(where, table, {"test": test_fraction, "val": val_fraction})
     return dataset_from_files(
         "csv",
@@ -60,7 +57,7 @@ def csv_file(
         selection=selection,
         resident_mb=resident_mb,
         workers=workers,
-        notes=[*notes, *_shared_groups(table), *more],
+        notes=[*table.notes, *_shared_groups(table), *([] if selection.fold else more)],
     )
 
 
@@ -79,9 +76,11 @@ def _parts(
         size = share(len(train.labels), fractions[part])
         keep = len(wanted) - position
         if few := too_small(train.labels, table.classes, keep + 1):
-            raise UserError(f"dataset.file: {where} has too few pictures of {', '.join(few)}")
+            raise UserError(
+                f"dataset.file: {where} has too few pictures of {', '.join(few)}{_misspelt(table)}"
+            )
         rest, own = (
-            cut_groups(train.labels, train.groups, size, f"csv/{part}")
+            cut_groups(train.labels, train.groups, size, f"csv/{part}", part)
             if train.groups
             else cut(train.labels, size, f"csv/{part}", keep=keep)
         )
@@ -90,6 +89,17 @@ def _parts(
         parts |= {"train": train.part(rest), part: train.part(own)}
         notes.append(f"{part}: {len(own)} pictures cut from train")
     return parts, notes
+
+
+def _misspelt(table: Table) -> str:
+    """A hint where a class of one picture is nearly called like another one."""
+    counts = torch.bincount(table.parts["train"].labels, minlength=len(table.classes)).tolist()
+    for name, count in zip(table.classes, counts, strict=True):
+        others = [other for other in table.classes if other != name]
+        if count == 1 and (near := closest(name, others)):
+            place = table.parts["train"].labels.tolist().index(table.classes.index(name))
+            return f"; {table.parts['train'].names[place]} is called {name}{near}"
+    return ""
 
 
 def _shared_groups(table: Table) -> list[str]:

@@ -21,6 +21,7 @@ FORMATS = (
     "jpg jpeg jpe jfif png bmp gif webp tif tiff ppm pgm pbm pnm jp2 avif"  # what Pillow reads
 )
 SUFFIXES = frozenset(f".{name}" for name in FORMATS.split())
+TABLES = (".csv", ".tsv", ".txt")
 LAYOUT = (
     "expected are the folders train/CLASS, val/CLASS and test/CLASS with the pictures of each "
     "class, or CLASS folders alone, which are then split"
@@ -84,6 +85,8 @@ def _part_folders(root: Path) -> dict[str, Path]:
     """Part -> its folder; {"train": root} where the class folders lie in `root` itself."""
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
+        if root.suffix.lower() in TABLES and root.exists():
+            raise UserError(f"dataset.root: {root} {what}; give dataset=csv dataset.file={root}")
         raise UserError(f"dataset.root: {root} {what}; {LAYOUT}")
     named = [(part, folder) for folder in _folders(root) if (part := _part_of(folder.name))]
     with_classes = [(part, folder) for part, folder in named if _folders(folder)]
@@ -103,7 +106,11 @@ def _class_folders(root: Path, folder: Path) -> dict[str, Path]:
     """Class name -> its folder. Names are composed (NFC): macOS writes accents as two signs."""
     own = {unicodedata.normalize("NFC", path.name): path for path in _folders(folder)}
     if not own:
-        _refuse(root, "is empty" if not any(folder.iterdir()) else "holds no class folders")
+        there = list(folder.iterdir())
+        if any(path.suffix.lower() in SUFFIXES for path in there):
+            parent = folder.resolve().parent
+            _refuse(root, f"holds pictures and no class folders (dataset.root={parent}?)")
+        _refuse(root, "holds no class folders" if there else "is empty")
     return own
 
 

@@ -58,8 +58,36 @@ def dataset_from_files(
         val=splits["val"],
         test=splits["test"],
         fingerprint=_fingerprint(classes, kept),
-        notes=(*notes, *more),
+        notes=(*notes, *more, *_group_notes(kept), *_absent_notes(kept, classes)),
     )
+
+
+def _group_notes(parts: Mapping[str, Files]) -> list[str]:
+    """How many groups each part has, and which ones are not trained on."""
+    counts = {part: sorted(set(files.groups)) for part, files in parts.items() if files.groups}
+    if not counts:
+        return []
+    told = [
+        f"{len(names)} in {part}" + ("" if part == "train" else f" ({_some(names)})")
+        for part, names in counts.items()
+    ]
+    return [f"groups: {', '.join(told)}"]
+
+
+def _absent_notes(parts: Mapping[str, Files], classes: tuple[str, ...]) -> list[str]:
+    """Classes that validation or test have no picture of: their figures say nothing of these."""
+    found = []
+    for part, files in parts.items():
+        there = set(files.labels.tolist())
+        absent = [name for label, name in enumerate(classes) if label not in there]
+        if files.groups and there and absent and part != "train":
+            found.append(f"warning: {part} has no pictures of {_some(absent)}: too few groups")
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _load(decoded: Mapping[str, Decoded]) -> dict[str, Resident]:

@@ -32,6 +32,8 @@ def image_folder(
     a layout that does not fit, classes that differ, and files that cannot be read.
     """
     tree = read_tree(Path(root).expanduser())
+    if selection.fold is not None and test_fraction < 1:
+        test_fraction = 0  # the fold is the test; nothing is put aside beside it
     parts, notes = _split(root, tree, val_fraction, test_fraction)
     return dataset_from_files(
         "image_folder",
@@ -41,7 +43,7 @@ def image_folder(
         selection=selection,
         resident_mb=resident_mb,
         workers=workers,
-        notes=[*tree.notes, *notes],
+        notes=[*tree.notes, *([] if selection.fold else notes)],
     )
 
 
@@ -70,9 +72,12 @@ def _split(
 def _check_classes(root: str, tree: Tree, wanted: list[str]) -> None:
     """Refuse to train on one class, or to cut a class into more parts than it has pictures."""
     if len(tree.classes) < 2:
+        inside = Path(root).expanduser() / tree.classes[0]
+        deeper = inside.is_dir() and sum(path.is_dir() for path in inside.iterdir()) > 1
+        hint = f"; {inside} holds folders itself: dataset.root={inside}?" if deeper else ""
         raise UserError(
             f"dataset.root: {root} has one class only ({tree.classes[0]}); "
-            "a classifier needs two or more class folders"
+            f"a classifier needs two or more class folders{hint}"
         )
     least = 1 + len(wanted)
     if few := too_small(tree.parts["train"].labels, tree.classes, least):

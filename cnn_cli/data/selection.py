@@ -151,7 +151,7 @@ def _fold(
     key = f"dataset.folds={folds}, fold {fold}"
     require_every_class(learning.labels, classes, key, 1 if size == 0 or learning.groups else 2)
     train, val = (
-        cut_groups(learning.labels, learning.groups, size, purpose)
+        cut_groups(learning.labels, learning.groups, size, purpose, "val")
         if learning.groups and size
         else cut(learning.labels, size, purpose, keep=1)
     )

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Annotated, Any
 
 import torch
@@ -44,25 +45,41 @@ def cut(labels: Tensor, size: int, purpose: str, *, keep: int) -> tuple[Tensor, 
 
 
 def cut_groups(
-    labels: Tensor, groups: Sequence[str], size: int, purpose: str
+    labels: Tensor, groups: Sequence[str], size: int, purpose: str, part: str
 ) -> tuple[Tensor, Tensor]:
     """Indices (rest, part) that divide no group, with the classes as even as groups allow.
 
-    `part` is made of the whole folds whose share is nearest to `size`. Both are sorted. Raises
-    UserError where there are too few groups, and where a class would be missing from the rest.
+    `part` is made of the whole folds whose share is nearest to `size`, and of those the ones in
+    which its classes come nearest to their proportion; `part` names it in messages. Both are
+    sorted. Raises UserError where there are too few groups.
     """
     number = len(set(groups))
     share = size / len(labels)
     ways = [(taken, folds) for folds in range(2, MOST_FOLDS + 1) for taken in range(1, folds)]
     taken, folds = min(ways, key=lambda way: abs(way[0] / way[1] - share))  # the fewest folds first
     if number < folds:
+        if number == 1:
+            raise UserError(
+                f"dataset.{part}_fraction: all pictures are of one group, which is not divided;"
+                f" give dataset.{part}_fraction=0"
+            )
+        least = -(-100 // number) / 100
         raise UserError(
-            f"dataset.group_column: {number} groups are too few for a part of {size} of"
-            f" {len(labels)} pictures ({purpose}); ask for a larger part, or leave the groups out"
+            f"dataset.{part}_fraction: {number} groups, none of which is divided, are too few to"
+            f" cut {size} of {len(labels)} pictures from; give dataset.{part}_fraction={least:g}"
+            " or more"
         )
+    made = stratified_folds(labels, groups, folds, purpose)
+    whole = torch.bincount(labels).double() / len(labels)
+
+    def unevenness(some: tuple[Tensor, ...]) -> float:
+        counts = torch.bincount(labels[torch.cat(some)], minlength=len(whole)).double()
+        missing = int(((counts == 0) & (whole > 0)).sum())
+        return missing + float((counts / counts.sum() - whole).abs().sum()) / 2
+
+    best = min(combinations(made, taken), key=unevenness)
     chosen = torch.zeros(len(labels), dtype=torch.bool)
-    for fold in stratified_folds(labels, groups, folds, purpose)[:taken]:
-        chosen[fold] = True
+    chosen[torch.cat(best)] = True
     rest, own = (~chosen).nonzero().flatten(), chosen.nonzero().flatten()
     return rest, own
 

@@ -1,18 +1,21 @@
 """A table (CSV or TSV) of picture files and their classes, perhaps with parts and groups."""
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from cnn_cli.data.folder_tree import PARTS, Files
+from cnn_cli.data.folder_tree import PARTS, SUFFIXES, Files
 from cnn_cli.errors import UserError, closest
 
 FEWEST_COLUMNS = 2
 SHOWN = 10
 """Wrong lines named in one message."""
+SOME = 3
+"""Line numbers or names listed in one line of a message."""
 
 
 class Columns(NamedTuple):
@@ -40,6 +43,8 @@ def read_table(file: Path, root: Path | None, columns: Columns) -> Table:
     no such column, lines without path, class or group, a picture named twice, an unknown part.
     """
     rows = _rows(file, columns)
+    if problem := _swapped(rows, columns) or _no_parts(rows, columns):
+        raise UserError(problem)
     base = root or file.parent
     problems = _wrong_lines(file, rows, columns)
     problems += _absent(file, base, [row[columns.path] for row in rows if row[columns.path]])
@@ -94,6 +99,39 @@ def _rows(file: Path, columns: Columns) -> list[dict[str, str]]:
     return rows
 
 
+def _swapped(rows: Sequence[dict[str, str]], columns: Columns) -> str:
+    """A problem where the classes look like files and the files like classes."""
+    labels = [row[columns.label] for row in rows]
+    files = sum(Path(label).suffix.lower() in SUFFIXES for label in labels)
+    if files <= len(rows) / 2 or Path(rows[0][columns.path]).suffix.lower() in SUFFIXES:
+        return ""
+    return (
+        f"dataset.label_column={columns.label}: holds names of files ({labels[0]}), and"
+        f" dataset.path_column={columns.path} none ({rows[0][columns.path]}): are the two the other"
+        " way round?"
+    )
+
+
+def _no_parts(rows: Sequence[dict[str, str]], columns: Columns) -> str:
+    """A problem where most of the split column is none of train, val and test."""
+    strange = [row for row in rows if _part(row, columns) is None]
+    if columns.split is None or len(strange) <= len(rows) / 2:
+        return ""
+    counts = Counter(row[columns.split] or "nothing" for row in strange).most_common()
+    listed = ", ".join(f"{value} ({count:,} lines)" for value, count in counts[:SOME])
+    more = f" and {len(counts) - SOME} more" if len(counts) > SOME else ""
+    return (
+        f"dataset.split_column={columns.split}: holds {listed}{more}; it must say train, val or"
+        " test of each picture"
+    )
+
+
+def _listed(values: Sequence[str], between: str = ", ") -> str:
+    """The first few of them, and how many more."""
+    more = f" and {len(values) - SOME} more" if len(values) > SOME else ""
+    return between.join(values[:SOME]) + more
+
+
 def _unused_parts(rows: Sequence[dict[str, str]], columns: Columns) -> list[str]:
     """A note on a column that tells train, val and test apart and was not named."""
     known = {name for names in PARTS.values() for name in names}
@@ -132,8 +170,8 @@ def _wrong_lines(file: Path, rows: Sequence[dict[str, str]], columns: Columns) -
         elif len(same) > 1 and number == same[0]:
             labels = dict.fromkeys(rows[line - 2][columns.label] or "nothing" for line in same)
             problems.append(
-                f"dataset.file: {file}, lines {', '.join(map(str, same))}: {row[columns.path]} is"
-                f" there {len(same)} times, as {' and '.join(labels)}"
+                f"dataset.file: {file}, lines {_listed(list(map(str, same)))}: {row[columns.path]}"
+                f" is there {len(same)} times, as {_listed(list(labels), ' and ')}"
             )
         elif columns.split and _part(row, columns) is None:
             known = ", ".join(PARTS)

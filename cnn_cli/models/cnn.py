@@ -114,9 +114,12 @@ def _map_sizes(image_size: int, layers: list[list[Layer]], pooling: Pooling) -> 
         sizes.append(max(side, 0))
     if sizes[-1] < 1:
         shown = " > ".join(str(side) for side in [image_size, *sizes])
+        kernel, stride, padding = layers[-1][-1][0], layers[0][0][1], layers[-1][-1][2]
         raise ValueError(
-            f"channels: {len(sizes)} stages are too many for pictures of {image_size} pixels "
-            f"(sides of the maps: {shown}); use fewer stages, larger pictures or more padding"
+            f"channels: {len(sizes)} stages with kernel_size={kernel}, stride={stride} and "
+            f"padding={padding} leave nothing of pictures of {image_size} pixels (sides of the "
+            f"maps: {shown}); use fewer stages, a smaller kernel or stride, more padding, or "
+            "larger pictures"
         )
     return sizes
 

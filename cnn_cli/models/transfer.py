@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import floor
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,8 @@ class Match:
 
     def __str__(self) -> str:
         total = sum(map(len, (self.loaded, self.other, self.left, self.missing)))
-        whole = f"{len(self.loaded)} of {total} tensors loaded ({self.share:.0%} of the parameters)"
+        percent = floor(100 * self.share + 1e-9)  # 100 only where nothing is missing
+        whole = f"{len(self.loaded)} of {total} tensors loaded ({percent}% of the parameters)"
         kinds = {
             "for other channels": self.stem,
             "left as drawn, of another shape": self.other,

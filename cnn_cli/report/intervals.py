@@ -21,19 +21,19 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def cross_validated(values: Sequence[float], test_share: float) -> tuple[float, float]:
+def cross_validated(values: Sequence[float], ratio: float) -> tuple[float, float]:
     """The interval of the mean of one figure over the folds.
 
     Trainings of different folds share most of their pictures, so that their spread is too small:
     the variance is multiplied by 1/K + n_test / n_train in place of 1/K (Nadeau & Bengio 2003,
-    "Inference for the Generalization Error", section 3). `test_share` is a fold's part of all
-    pictures, in (0, 1). Raises ValueError for fewer than two values.
+    "Inference for the Generalization Error", section 3). `ratio` is n_test / n_train, the pictures
+    that a fold tests on over those it trains on. Raises ValueError for fewer than two values.
     """
     from scipy.stats import t
 
     folds = len(values)
     if folds < 2:
         raise ValueError("a spread needs two values at least")
-    spread = sqrt((1 / folds + test_share / (1 - test_share)) * variance(values))
+    spread = sqrt((1 / folds + ratio) * variance(values))
     half = float(t.ppf((1 + LEVEL) / 2, folds - 1)) * spread
     return fmean(values) - half, fmean(values) + half

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cnn_cli.augmentation.pipeline import Augmentation
     from cnn_cli.data.contract import Batch
 
-TILE, GAP, APART, LABEL, NAME = 1.15, 0.1, 0.3, 0.3, 0.22
+TILE, GAP, APART, LABEL, LABELS, NAME = 1.15, 0.1, 0.3, 0.3, 0.4, 0.22
 
 
 def augmentation(subject: Subject, *, pictures: Count, versions: Count) -> "dict[str, Figure]":
@@ -57,7 +57,7 @@ def _augment(
 def _draw(subject: Subject, batch: "Batch", augmented: list[tuple[Tensor, Tensor]]) -> "Figure":
     rows, columns = len(batch.images), len(augmented)
     mixed = any(float(targets.max(dim=1).values.min()) < 1 for _, targets in augmented)
-    high = TILE + (LABEL if mixed else GAP)
+    high = TILE + (LABELS if mixed else GAP)
     first = MARGIN + NAME + TILE + APART
     wide = max(first + columns * (TILE + GAP) - GAP + MARGIN, 5.8)
     figure = new_figure(
@@ -90,7 +90,7 @@ def _unseen(subject: Subject, batch: "Batch") -> str:
 
 
 def _parts(target: Tensor, classes: tuple[str, ...]) -> str:
-    """A mixed target in words, its largest parts first: `0.7 cat, 0.3 dog`."""
+    """A mixed target in words, its largest parts first: `0.7 cat` and, a line below, `0.3 dog`."""
     shares, order = target.topk(min(2, len(target)))
     parts = [(float(s), classes[int(i)]) for s, i in zip(shares, order, strict=True) if s >= 0.05]
-    return ", ".join(f"{share:.1f} {shortened(name, 8)}" for share, name in parts)
+    return "\n".join(f"{share:.1f} {shortened(name, 14)}" for share, name in parts)

@@ -76,10 +76,19 @@ def _picture(subject: Subject, index: int | None) -> "Batch":
 
 
 def _spread(seen: Seen, stages: int) -> list[Maps]:
-    """`stages` of the layers with finished maps, evenly spread, the last one among them."""
+    """`stages` layers with finished maps: the last ones of each size, then others evenly."""
     ends = [(name, output[0]) for name, _, output in finished(seen)]
-    picked = torch.linspace(len(ends) - 1, 0, min(stages, len(ends))).round().int().tolist()
-    return [ends[index] for index in sorted(set(picked))]
+    last_of = {maps.shape[1:]: place for place, (_, maps) in enumerate(ends)}
+    picked = [list(last_of.values())[i] for i in _evenly(len(last_of), stages)]
+    others = [place for place in range(len(ends)) if place not in picked]
+    picked += [others[i] for i in _evenly(len(others), stages - len(picked))]
+    return [ends[place] for place in sorted(picked)]
+
+
+def _evenly(count: int, wanted: int) -> list[int]:
+    """Up to `wanted` of `count` places, evenly spread, the last one among them."""
+    steps = torch.linspace(count - 1, 0, min(max(wanted, 0), count))
+    return sorted(set(steps.round().int().tolist()))
 
 
 def _draw(subject: Subject, batch: "Batch", chosen: list[Maps], count: int) -> "Figure":

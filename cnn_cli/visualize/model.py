@@ -148,7 +148,7 @@ def _side(shape: tuple[int, ...]) -> int:
 
 def _sizes(shape: tuple[int, ...], step: float) -> str:
     """Channels over height x width, on `step` inches: `64 channels` over `32 × 32`."""
-    word = " channels" if len(shape) > 2 and step >= ROOMY else ""
+    word = f" channel{'s' * (shape[0] != 1)}" if len(shape) > 2 and step >= ROOMY else ""
     return f"{shape[0]:,}{word}\n{' × '.join(map(str, shape[1:]))}".strip()
 
 

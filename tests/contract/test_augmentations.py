@@ -120,6 +120,35 @@ def test_every_op_takes_rows_one_by_one(name: str, dataset: str) -> None:
         torch.testing.assert_close(torch.cat(alone), together)
 
 
+@every_case
+def test_a_mixed_target_says_what_the_picture_is_made_of(name: str, dataset: str) -> None:
+    """Pictures of one brightness for each class: the mean of a mixture is that of its target."""
+    tree: Any = load(name)
+    for op in tree.ops.values():
+        if "alpha" in op:  # also what the YAML has switched off
+            op.alpha = 0.7
+            op.probability = 1.0
+    facts = OmegaConf.load(CONFIGS / "dataset" / f"{dataset}.yaml")
+    whole: Any = OmegaConf.create({"dataset": facts, "augmentation": tree})
+    node: Any = OmegaConf.to_container(whole.augmentation, resolve=True)
+    augmentation = build.augmentation(node, 0, trust=())
+    labels = torch.randint(CLASSES, (N,), generator=torch.Generator().manual_seed(2))
+    level = 40.0 + 50 * torch.arange(CLASSES)
+    shape = (N, facts.channels, facts.size, facts.size)
+    images = level[labels].view(-1, 1, 1, 1).expand(shape).to(torch.uint8)
+    given = F.one_hot(labels, CLASSES).float()
+    for key, op in augmentation.ops.items():
+        floats = 1 if op.pixels_only else 255
+        params = augmentation.draw(key, 0, N, size=facts.size)
+        out, soft = op.apply(images if op.pixels_only else images / 255, given, params)
+        if torch.equal(soft, given):
+            continue
+        mixed = (soft - given).abs().sum(1) > 0.05
+        assert mixed.sum() > N // 4
+        found = out.float().mean((1, 2, 3)) * floats
+        torch.testing.assert_close(found, soft @ level, atol=1.0, rtol=0)
+
+
 def test_standard_does_what_the_data_set_allows() -> None:
     assert set(make("standard", "cifar10")[0].ops) == {"crop", "flip"}
     assert set(make("standard", "digits")[0].ops) == {"crop", "rotation"}

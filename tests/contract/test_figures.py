@@ -23,6 +23,7 @@ from cnn_cli.errors import UserError
 from cnn_cli.models.classifier import Classifier, Normalize
 from cnn_cli.models.resnet import ResNet
 from cnn_cli.optim.schedules import Constant
+from cnn_cli.sources import UNTRAINED
 from cnn_cli.visualize.style import save
 from cnn_cli.visualize.subject import Course, Subject
 
@@ -126,7 +127,7 @@ def test_every_figure_is_drawn_and_saved(
 def test_a_figure_that_says_so_needs_no_trained_model(name: str) -> None:
     untrained = replace(subject(1, 8), model=None, predictions=None, metrics=())
     (draw,) = build.figures({name: node(name)}, ()).values()
-    if node(name).get(build.MARK):
+    if node(name).get(UNTRAINED):
         assert draw(untrained)
     else:
         with pytest.raises(UserError, match=f"figure.{name}: needs"):

@@ -21,7 +21,7 @@ def test_a_poisoned_job_fails_alone(command: Command, tiny: tuple[str, ...]) -> 
     assert "job 2 failed" in done.err
     table = done.out.rpartition("validation %")[2]
     assert "3 of 4 jobs done, in sw" in table
-    assert "job 2 failed (" in table
+    assert "failed: job 2 (" in table
     accuracies = [
         json.loads(Path(f"sw/{job}/report/report.json").read_text())["metrics"]["accuracy"]
         for job in (0, 1)

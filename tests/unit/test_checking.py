@@ -85,6 +85,8 @@ def test_a_right_value_is_given_its_type(value: Any, kind: Any, expected: Any) -
         ("0s", Duration, "key=0s: must be a time above 0s, such as 90s, 10m or 1.5h"),
         ("0.00h", Duration, "key=0.00h: must be a time above 0s, such as 90s, 10m or 1.5h"),
         (10, Duration | None, "key=10: must be a time above 0s, such as 90s, 10m or 1.5h or null"),
+        (90, Fraction, "key=90: must be in [0, 1]; 90 % is 0.9"),
+        (1.5, Fraction, "key=1.5: must be in [0, 1]"),
         ("98%", Fraction | None, "key=98%: must be a number, in [0, 1] or null; 98% is 0.98"),
         ("7.5 %", Positive, "key=7.5 %: must be a number, above 0; 7.5 % is 0.075"),
         ({"a": 0}, Literal["auto"] | Mapping[str, Positive] | None, "key.a=0: must be above 0"),

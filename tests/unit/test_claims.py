@@ -32,6 +32,7 @@ def claims(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> M
     monkeypatch.setattr(module, "RECIPES", tmp_path / "recipes")
     monkeypatch.setattr(module, "RESULTS", tmp_path / "claims.jsonl")
     monkeypatch.setattr(module, "README", tmp_path / "README.md")
+    monkeypatch.setattr(module, "composed", lambda _: {"trainer.epochs": 3, "optimizer.lr": 0.1})
     return module
 
 
@@ -47,9 +48,8 @@ def finished(folder: Path, seed: int, accuracy: float) -> str:
     (folder / "report/report.json").write_text(json.dumps(report))
     (folder / "environment.json").write_text(json.dumps(about | {"versions": {"torch": "2"}}))
     lines = ["# override: experiment=small", "# override: dataset.root=/x", f"seed: {seed}"]
-    (folder / "config.yaml").write_text(
-        "\n".join([*lines[:2], "# override: model.weights='base'", lines[2]])
-    )
+    lines += ["trainer:", "  epochs: 3", "model: {weights: base}", "run: {root: runs}"]
+    (folder / "config.yaml").write_text("\n".join(lines))
     return str(folder)
 
 
@@ -66,9 +66,8 @@ def test_rows_are_added_and_the_table_drawn(claims: ModuleType, tmp_path: Path) 
     assert "| not measured |  |" in claims.README.read_text()
     runs = [finished(tmp_path / str(seed), seed, 0.9 + seed / 100) for seed in (0, 1)]
     assert claims.main(["add", *runs]) == 0
-    assert json.loads(claims.RESULTS.read_text().splitlines()[0])["settings"] == [
-        "model.weights='base'"
-    ]
+    row = json.loads(claims.RESULTS.read_text().splitlines()[0])
+    assert row["config"] == {"trainer.epochs": 3}
     assert claims.main(["table"]) == 0
     text = claims.README.read_text()
     assert text.startswith("before\n")
@@ -77,16 +76,39 @@ def test_rows_are_added_and_the_table_drawn(claims: ModuleType, tmp_path: Path) 
     assert "| 90.50 % (n = 2: 90.00, 91.00) | 100 s to 3.3 min |" in text
 
 
-def test_rows_of_another_recipe_of_that_name_do_not_count(
-    claims: ModuleType, tmp_path: Path
+@pytest.mark.parametrize(
+    ("now", "counts"),
+    [
+        ({"trainer.epochs": 3}, True),
+        ({"trainer.epochs": 3, "new.key": 1}, True),  # which had its default's effect before
+        ({"trainer.epochs": 4}, False),  # here or in a default elsewhere
+        ({"trainer.steps": 3}, False),
+    ],
+)
+def test_rows_count_as_long_as_all_settings_are_what_they_were(
+    claims: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    now: dict[str, Any],
+    counts: bool,
 ) -> None:
     claims.main(["add", finished(tmp_path / "run", 0, 0.9)])
-    assert list(claims.measured(claims.recipes()[0])) == [0]
-    path = tmp_path / "recipes/small.yaml"
-    path.write_text(TEXT.replace("Small", "Tiny"))  # a comment
-    assert list(claims.measured(claims.recipes()[0])) == [0]
-    path.write_text(TEXT.replace("seed: 3", "seed: 4"))
-    assert not claims.measured(claims.recipes()[0])
+    monkeypatch.setattr(claims, "composed", lambda _: now)
+    assert bool(claims.measured(claims.recipes()[0])) == counts
+
+
+def test_settings_are_those_of_the_whole_config(checkout: Path, claims: ModuleType) -> None:
+    spec = importlib.util.spec_from_file_location("claims2", checkout / "scripts" / "claims.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    __import__("sys").modules["claims2"] = module
+    spec.loader.exec_module(module)
+    recipe = module.recipe(module.RECIPES / "smoke.yaml")
+    found = module.composed(recipe)
+    assert found["optimizer.momentum"] == 0.6  # of a file that the recipe does not name
+    assert not [key for key in found if key.startswith(claims.UNCLAIMED)]
+    assert {row["recipe"] for row in module.rows()} <= {each.name for each in module.recipes()}
 
 
 def test_what_is_measured_is_not_run_again(
@@ -138,7 +160,7 @@ def test_a_run_with_other_settings_is_no_claim(
 ) -> None:
     run = Path(finished(tmp_path / "run", 0, 0.9))
     text = (run / "config.yaml").read_text()
-    (run / "config.yaml").write_text("# override: trainer.epochs=1\n" + text)
+    (run / "config.yaml").write_text(text.replace("epochs: 3", "epochs: 1"))
     with pytest.raises(SystemExit) as refused:
         claims.main(["add", str(run)])
     assert refused.value.code == 2

@@ -75,7 +75,25 @@ def test_seeds_of_a_setting_are_one_row(sweep: Path) -> None:
 def test_failures_are_told_with_their_reason_and_counted(sweep: Path) -> None:
     text = shown(sweep)
     assert f"5 of 6 jobs done, in {sweep}" in text
-    assert "job 5 failed (optimizer.lr=0.2, seed=2): the loss is no longer finite" in text
+    assert "failed: job 5 (optimizer.lr=0.2, seed=2): the loss is no longer finite" in text
+
+
+def test_one_reason_of_many_jobs_is_told_once_and_briefly(tmp_path: Path) -> None:
+    for number in range(3):
+        job(tmp_path, number, f"model.norm=none seed={number}", None, error="x" * 300)
+    text = shown(tmp_path)
+    assert f"failed: jobs 0 (seed=0), 1 (seed=1), 2 (seed=2): {'x' * 160} ...\n" in text
+
+
+def test_the_table_is_kept_as_numbers(sweep: Path) -> None:
+    shown(sweep)
+    head, first, second = (sweep / "sweep.csv").read_text().splitlines()
+    assert head == (
+        "optimizer.lr,seeds,jobs,done,validation_accuracy,validation_sd,test_accuracy,test_sd,"
+        "train_seconds"
+    )
+    assert first == "0.1,0 1 2,0 1 2,3,0.82,0.02,0.92,0.02,61.0"
+    assert second == "0.2,0 1 2,3 4 5,2,0.96,0.0141421,0.72,0.0282843,63.5"
 
 
 def test_the_best_is_chosen_on_validation_alone_and_only_where_all_have_one(sweep: Path) -> None:
@@ -133,3 +151,17 @@ def test_a_table_of_three_keys_fits_80_columns(tmp_path: Path) -> None:
     conclude(tmp_path, Console(file=out, width=80))
     lines = out.getvalue().splitlines()
     assert ["[16,32]", "0.05", "2"] in [line.split()[:3] for line in lines]
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_a_narrow_table_keeps_jobs_and_figures_whole(tmp_path: Path, width: int) -> None:
+    for number in range(4):
+        given = f"model={('cnn', 'lenet')[number // 2]} optimizer=muon,adamw"
+        settings = f"{given} augmentation=standard loss.label_smoothing=0.{number // 2}"
+        job(tmp_path, number, f"{settings} x=long-value-{number // 2} seed={number % 2}", 0.5, 0.5)
+    out = StringIO()
+    conclude(tmp_path, Console(file=out, width=width))
+    lines = out.getvalue().splitlines()
+    assert "job" in {line.split()[-1] for line in lines[:3] if line.split()}
+    assert [line.split()[-1] for line in lines if "50.00 ± 0.00" in line] == ["0-1", "2-3"]
+    assert all(len(line) <= width for line in lines if "±" in line)

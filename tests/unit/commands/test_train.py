@@ -92,3 +92,20 @@ def test_patience_without_validation_is_refused(capsys):
     assert main(["train", *SMALL, "trainer.patience=2", "dataset.val_fraction=0"]) == 2
     assert "trainer.patience=2: counts validations" in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_a_threshold_that_nothing_misses_is_refused(run, capsys):
+    few = ("dataset.classes=[1,2]", "require.top5_accuracy=0.9")
+    assert main(["train", *SMALL, *few]) == 2
+    assert "require.top5_accuracy: is always met by 2 classes" in capsys.readouterr().err
+
+
+def test_a_frozen_layer_without_weights_is_warned_of(run, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    frozen = (f"model.weights={run.folder}", "model.freeze=body")
+    assert main(["train", *SMALL, *frozen, "trainer.epochs=1"]) == 0
+    assert "random first weights" not in capsys.readouterr().out
+    wider = "model.kernel_size=5"
+    assert main(["train", *SMALL, *frozen, wider, "trainer.epochs=1"]) in (0, 2)
+    out = capsys.readouterr()
+    assert "frozen with random first weights" in out.out or "nothing in it fits" in out.err

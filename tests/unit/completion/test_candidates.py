@@ -8,6 +8,9 @@ import yaml
 
 from cnn_cli.arguments import COMMANDS, SWITCHES, VALUED
 from cnn_cli.completion.candidates import candidates, comment
+from cnn_cli.completion.keys import WORDS
+from cnn_cli.config import CHECKS
+from cnn_cli.models.freezing import BODY
 from cnn_cli.paths import config_dir
 from cnn_cli.sources import options, prefix, read
 
@@ -17,6 +20,10 @@ PLACES = ["my folder/", "photo (1).jpg", "été/"]
 def offered(*words: str) -> list[str]:
     """The words that may stand in place of the last one."""
     return [one.text for one in candidates(words[:-1], words[-1])]
+
+
+def test_words_that_no_annotation_lists_are_those_of_the_code() -> None:
+    assert WORDS == {"check": CHECKS, "model.freeze": (BODY,)}
 
 
 def make_run(name: str, root: str = "runs") -> None:
@@ -84,6 +91,9 @@ def make_run(name: str, root: str = "runs") -> None:
         ("visualize figure.gradcam.ex", ["figure.gradcam.explain="]),
         ("visualize figure.fil", []),
         ("visualize figure=filters figure.fil", ["figure.filters."]),
+        ("check=", ["check=overfit", "check=lr", "check=resume"]),
+        ("check=[overfit,", ["check=[overfit,lr", "check=[overfit,resume"]),
+        ("model.freeze=b", ["model.freeze=body"]),
         ("visualize figure=al", ["figure=all"]),
         ("visualize figure=[al", []),
         ("visualize figure=curves mod", []),

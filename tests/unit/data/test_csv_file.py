@@ -9,7 +9,7 @@ from PIL import Image
 
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.csv_file import csv_file
-from cnn_cli.data.selection import ALL
+from cnn_cli.data.selection import ALL, Selection
 from cnn_cli.errors import UserError
 
 OPTIONS = {
@@ -95,7 +95,27 @@ def test_groups_stay_in_one_part(tmp_path: Path) -> None:
     assert set.union(*groups.values()) == set(range(20))
     assert len(data.test) == 12
     assert min(data.test.labels.bincount().tolist()) >= 3
-    assert "20 groups in train" in data.notes
+    (told,) = (note for note in data.notes if note.startswith("groups: "))
+    listed = sorted(f"p{group}" for group in groups["test"])
+    assert told.startswith("groups: ")
+    assert f"{len(listed)} in test ({', '.join(listed)})" in told
+
+
+def test_classes_that_groups_keep_out_of_the_test_are_named(tmp_path: Path) -> None:
+    lines = ["path,label,g"] + [f"{i}.png,{'ab'[i // 10 % 2]},g{i // 10}" for i in range(40)]
+    file = write(tmp_path, lines, pictures=40)
+    data = load(file, group_column="g", test_fraction=0.25, val_fraction=0)
+    absent = "ab"[1 - int(data.test.labels[0])]
+    assert f"warning: test has no pictures of {absent}: too few groups" in data.notes
+
+
+def test_a_fold_is_the_test_and_none_is_cut_beside_it(tmp_path: Path) -> None:
+    lines = ["path,label"] + [f"{i}.png,{'ab'[i % 2]}" for i in range(30)]
+    file = write(tmp_path, lines, pictures=30)
+    tests = [load(file, selection=Selection(folds=3, fold=fold)) for fold in (1, 2, 3)]
+    assert [len(data.test) for data in tests] == [10, 10, 10]
+    assert set.union(*(names(data, "test") for data in tests)) == {f"{i}.png" for i in range(30)}
+    assert not any("cut from train" in note for data in tests for note in data.notes)
 
 
 def test_groups_in_two_parts_of_the_table_are_noted(tmp_path: Path) -> None:
@@ -132,13 +152,34 @@ def test_all_of_a_table_can_be_the_test(tmp_path: Path) -> None:
             {},
             r"lines 2, 3: 0\.png .* as a and b",
         ),
-        (["path,label,split", "0.png,a,tst"], {"split_column": "split"}, "'tst' is none of"),
+        (
+            ["path,label,split", "0.png,a,train", "1.png,b,train", "2.png,a,tst"],
+            {"split_column": "split"},
+            "line 4: split 'tst' is none of",
+        ),
+        (
+            ["path,label,who", "0.png,a,ann", "1.png,b,bob", "2.png,a,bob", "3.png,a,train"],
+            {"split_column": "who"},
+            r"split_column=who: holds bob \(2 lines\), ann \(1 lines\); it must say train, val",
+        ),
+        (
+            ["path,label", "a,0.png", "b,1.png", "b,2.png"],
+            {},
+            r"label_column=label: holds names of files \(0\.png\), and .*path none \(a\): are",
+        ),
+        (
+            ["path,label"]
+            + [f"{i}.png,{'Tabby Cat' if i % 2 else 'dog'}" for i in range(9)]
+            + ["9.png,tabby cat"],
+            {},
+            r"too few .*; 9\.png is called tabby cat \(did you mean 'Tabby Cat'\?\)",
+        ),
         (["path,label", "0.png,a", "1.png,a"], {}, r"one class only \(a\)"),
         (["path,label", "0.png,a", "1.png,b"], {}, r"too few pictures of a \(1 picture\)"),
         (
             ["path,label,g"] + [f"{i}.png,{'ab'[i % 2]},x" for i in range(10)],
             {"group_column": "g"},
-            "1 groups are too few for a part of",
+            r"test_fraction: all pictures are of one group, .*give dataset\.test_fraction=0",
         ),
     ],
 )

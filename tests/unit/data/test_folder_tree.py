@@ -81,7 +81,15 @@ def test_an_empty_root() -> None:
 
 def test_pictures_without_class_folders() -> None:
     fill("", 3)
-    assert problems()[0].startswith("dataset.root: pictures holds no class folders; expected are")
+    parent = ROOT.resolve().parent
+    told = f"dataset.root: pictures holds pictures and no class folders (dataset.root={parent}?); "
+    assert problems()[0].startswith(told)
+
+
+def test_a_table_is_no_folder() -> None:
+    Path("labels.csv").write_text("path,label")
+    with pytest.raises(UserError, match=r"is a file; give dataset=csv dataset\.file=labels\.csv"):
+        read_tree(Path("labels.csv"))
 
 
 def test_part_folders_without_class_folders() -> None:

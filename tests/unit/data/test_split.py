@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_cli.data.split import Limit, apportion, cut, cut_groups, limited, share, too_small
+from cnn_cli.data.split import (
+    Limit,
+    apportion,
+    cut,
+    cut_groups,
+    limited,
+    share,
+    stratified_folds,
+    too_small,
+)
 from cnn_cli.errors import UserError
 
 
@@ -126,7 +135,7 @@ def test_small_classes_are_named() -> None:
 def test_a_part_of_whole_groups_has_the_size_asked_for(share: float) -> None:
     owners = [f"g{i // 2}" for i in range(200)]
     every = torch.arange(200) % 2
-    rest, own = cut_groups(every, owners, round(200 * share), "x")
+    rest, own = cut_groups(every, owners, round(200 * share), "x", "val")
     assert len(own) == pytest.approx(200 * share, abs=4)
     assert sorted([*rest.tolist(), *own.tolist()]) == list(range(200))
     assert not {owners[i] for i in rest.tolist()} & {owners[i] for i in own.tolist()}
@@ -134,5 +143,24 @@ def test_a_part_of_whole_groups_has_the_size_asked_for(share: float) -> None:
 
 
 def test_too_few_groups_are_named() -> None:
-    with pytest.raises(UserError, match="2 groups are too few for a part of 1 of 10 pictures"):
-        cut_groups(torch.arange(10) % 2, ["a"] * 5 + ["b"] * 5, 1, "x")
+    told = r"val_fraction: 2 groups, .* too few to cut 1 of 10 .*dataset\.val_fraction=0\.5 or more"
+    with pytest.raises(UserError, match=told):
+        cut_groups(torch.arange(10) % 2, ["a"] * 5 + ["b"] * 5, 1, "x", "val")
+    labels, groups = torch.arange(16) % 2, [f"g{i // 2}" for i in range(16)]
+    rest, own = cut_groups(labels, groups, 2, "x", "val")  # a share of 0.125: the least of 8 groups
+    assert (len(rest), len(own)) == (14, 2)
+
+
+def test_of_the_folds_the_one_with_all_classes_is_taken() -> None:
+    lacking = 0
+    for seed in range(60):
+        draw = torch.Generator().manual_seed(seed)
+        sizes = torch.randint(1, 15, (20,), generator=draw)
+        labels = torch.randint(0, 4, (20,), generator=draw).repeat_interleave(sizes)
+        owners = [f"g{i}" for i in torch.arange(20).repeat_interleave(sizes).tolist()]
+        every = stratified_folds(labels, owners, 10, "x")
+        best = max(len(set(labels[fold].tolist())) for fold in every)
+        _, own = cut_groups(labels, owners, len(labels) // 10, "x", "val")
+        assert len(set(labels[own].tolist())) == best
+        lacking += len(set(labels[every[0]].tolist())) < best
+    assert lacking  # or the first would do as well

@@ -21,7 +21,7 @@ def test_folds_that_agree_have_no_spread() -> None:
 
 def test_the_spread_is_widened_for_shared_pictures() -> None:
     values = [0.91, 0.93, 0.90, 0.94, 0.92]
-    low, high = cross_validated(values, 0.2)
+    low, high = cross_validated(values, 0.2 / 0.8)
     standard_error = sqrt((1 / 5 + 0.2 / 0.8) * np.var(values, ddof=1))
     assert high - low == pytest.approx(2 * t.ppf(0.975, 4) * standard_error)
     assert (low + high) / 2 == pytest.approx(0.92)

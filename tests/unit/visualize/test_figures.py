@@ -223,7 +223,7 @@ def test_mixed_pictures_say_what_they_are_made_of(make_subject: Make) -> None:
         return images / 255, 0.7 * targets + 0.3 * targets.roll(-1, 0)
 
     (figure,) = augmentation(make_subject(augmentation=mix), pictures=2, versions=1).values()
-    assert "0.7 ant, 0.3 bee" in words(figure)
+    assert "0.7 ant\n0.3 bee" in words(figure)
 
 
 def test_partners_of_mixed_pictures_are_drawn_anew_as_in_training(make_subject: Make) -> None:
