@@ -133,7 +133,8 @@ def test_an_interrupt_ends_with_its_code_and_keeps_what_is_done(monkeypatch):
     assert not (folder / "lr.png").exists()
 
 
-def test_a_resume_of_the_set_up_is_proved_exact(capsys):
+def test_a_resume_of_the_set_up_is_proved_exact(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["check=resume", *SMALL, "trainer.ema_decay=0.9", "trainer.epochs=4"]) == 0
     folder, record = found()
     assert [path.name for path in folder.iterdir()] == ["check.json"]

@@ -88,8 +88,8 @@ def test_weights_that_are_not_finite_replace_none(run):
 
 def test_a_full_disk_is_told_before_half_a_file_is_written(run, monkeypatch):
     path = save(run, EXAMPLE, is_best=True)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
-    with pytest.raises(OSError, match=r"1\.0 MB are needed and 1\.0 MB are free"):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000))
+    with pytest.raises(OSError, match=r"0\.1 MB are needed and 0\.0 MB are free"):
         save(run, replace(EXAMPLE, step=8), is_best=True)
     assert run.saved() == [path]
 
