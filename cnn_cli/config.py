@@ -23,7 +23,7 @@ from cnn_cli.sections import (
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-CHECKS = ("overfit", "lr", "resume")
+CHECKS = ("data", "overfit", "lr", "resume")
 """What `check` can name."""
 
 Node = Mapping[str, Any]

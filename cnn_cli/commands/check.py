@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnn_cli import pretrained
+from cnn_cli import build, inputs, pretrained
 from cnn_cli.commands import crossvalidation, first_weights, wiring
+from cnn_cli.commands.duplicates import duplicates, recorded, say_data
 from cnn_cli.commands.findings import say_overfit, say_range, say_resume, say_setup
 from cnn_cli.commands.peak_rates import peak_rates
 from cnn_cli.config import TrainConfig
 from cnn_cli.data.contract import Batch, Dataset, Preprocessing
+from cnn_cli.data.inspection import inspect
 from cnn_cli.device import Device, choose
 from cnn_cli.engine import checks, resume_check
 from cnn_cli.engine.display import Display, counting
@@ -24,6 +26,7 @@ from cnn_cli.files import write_json
 from cnn_cli.pretrained import Pretrained
 from cnn_cli.run import CHECKS, Run, new_folder, stamp
 from cnn_cli.visualize.checks import draw_overfit, draw_range
+from cnn_cli.visualize.duplicates import draw_duplicates
 from cnn_cli.visualize.style import save
 
 FEWEST_STEPS, MOST_STEPS, EPOCHS = 100, 300, 2
@@ -63,6 +66,12 @@ def run(config: TrainConfig, overrides: list[str]) -> int:
     device = choose(config.device)
     if crossvalidation.wanted(config):
         config = dataclasses.replace(config, dataset={**config.dataset, "fold": 1})
+    if "data" in config.checks:
+        code = _pictures(config, overrides, device, display)
+        rest = tuple(name for name in config.checks if name != "data")
+        if code or not rest:  # what cannot be read cannot be trained on either
+            return code
+        config = dataclasses.replace(config, check=rest)
     config, first, notes = first_weights.settle(config, overrides)
     preprocessing, dataset = wiring.data(config, device, None)
     bench = Bench(config, device, preprocessing, dataset, first, Path(config.run.root))
@@ -85,6 +94,32 @@ def run(config: TrainConfig, overrides: list[str]) -> int:
         code = FAILED if failed else code
     display.say(f"wrote {folder}: {', '.join(files)}", markup=False)
     return code
+
+
+def _pictures(config: TrainConfig, overrides: list[str], device: Device, display: Display) -> int:
+    """Look at every picture. Returns the exit code."""
+    node = config.dataset
+    if "resident_mb" in node:  # read one by one: unreadable ones are found, not stumbled over
+        node = {
+            **node,
+            "resident_mb": 0,
+            **({"unreadable": "error"} if "unreadable" in node else {}),
+        }
+    form = inputs.preprocessing(config.dataset)
+    dataset = build.dataset(node, form, device.workers, config.trust)
+    total = len(dataset.train) + len(dataset.val) + len(dataset.test)
+    with counting(display.console, "pictures", total) as advance:
+        found = inspect(dataset, advance)
+    failed = say_data(display, dataset, found)
+    folder = new_folder(Path(config.run.root) / CHECKS, f"{stamp()}_data")
+    files = ["check.json"]
+    if pairs := duplicates(dataset, found):
+        save(draw_duplicates(dataset, pairs, dataset.name), folder / "duplicates.png", DPI)
+        files.append("duplicates.png")
+    record = {"overrides": overrides, "versions": versions(), "data": recorded(dataset, found)}
+    write_json(folder / "check.json", record)
+    display.say(f"wrote {folder}: {', '.join(files)}", markup=False)
+    return FAILED if failed else 0
 
 
 Finding = tuple[dict[str, Any], Any, bool]

@@ -27,7 +27,7 @@ AS_TRAINED = "as_trained"
 FACTS = ("cnn_cli.data.contract.Preprocessing", "cnn_cli.sections.DatasetFacts")
 """Types of those of a data set's keys that are no arguments of its function."""
 
-WORDS = {"check": ("overfit", "lr", "resume"), "model.freeze": ("body",)}
+WORDS = {"check": ("data", "overfit", "lr", "resume"), "model.freeze": ("body",)}
 """Values of keys whose annotations list none: other words mean names of one's own there."""
 
 Owner = tuple[str, tuple[str, ...]]

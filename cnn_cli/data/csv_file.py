@@ -6,7 +6,7 @@ import torch
 
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.folder_tree import Files
-from cnn_cli.data.from_files import dataset_from_files
+from cnn_cli.data.from_files import Unreadable, dataset_from_files
 from cnn_cli.data.selection import FEWEST_CLASSES, Selection
 from cnn_cli.data.split import cut, cut_groups, require_every_class, share, too_small
 from cnn_cli.data.table import Columns, Table, read_table
@@ -28,6 +28,7 @@ def csv_file(
     selection: Selection,
     resident_mb: NonNegativeInt,
     workers: int,
+    unreadable: Unreadable = "error",  # which was the way before there was a choice
 ) -> Dataset:
     """The pictures that the table `file` (CSV or TSV) names.
 
@@ -57,6 +58,7 @@ def csv_file(
         selection=selection,
         resident_mb=resident_mb,
         workers=workers,
+        unreadable=unreadable,
         notes=[*table.notes, *_shared_groups(table), *([] if selection.fold else more)],
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,11 +14,15 @@ from cnn_cli.data.contract import Batch, Dataset, Preprocessing, Split
 from cnn_cli.data.decoding import Decoded
 from cnn_cli.data.folder_tree import Files
 from cnn_cli.data.images import UnreadableImage
+from cnn_cli.data.manifest import without_unreadable
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.progress import progress
 from cnn_cli.data.resident import Resident
 from cnn_cli.data.selection import Selection, select
 from cnn_cli.errors import UserError
+
+Unreadable = Literal["error", "skip"]
+"""What is done with training pictures that cannot be read."""
 
 SHOWN = 10
 """Unreadable files named in one message."""
@@ -35,15 +40,20 @@ def dataset_from_files(
     selection: Selection,
     resident_mb: int,
     workers: int,
+    unreadable: Unreadable,
     notes: Sequence[str],
 ) -> Dataset:
     """The data set of the files in the parts "train", "val" and "test".
 
     Up to `resident_mb` megabytes the scaled pictures stay in memory, beyond it `workers` processes
-    read them each time. Raises UserError for a selection that cannot be made, and for files that
-    cannot be read.
+    read them each time. `unreadable` "skip" leaves out training pictures that cannot be read,
+    "error" names them, as is done with all others in any case. Raises UserError for a selection
+    that cannot be made, and for files that cannot be read.
     """
     kept, classes, more = select(parts, classes, selection)
+    if unreadable == "skip":
+        train, left_out = without_unreadable(kept["train"], preprocessing, workers)
+        kept, more = kept | {"train": train}, [*more, *left_out]
     decoded = {
         part: Decoded(files.paths, files.labels, files.names, preprocessing, workers)
         for part, files in kept.items()

@@ -6,7 +6,7 @@ import torch
 
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.folder_tree import Files, Tree, read_tree
-from cnn_cli.data.from_files import dataset_from_files
+from cnn_cli.data.from_files import Unreadable, dataset_from_files
 from cnn_cli.data.selection import Selection
 from cnn_cli.data.split import cut, share, too_small
 from cnn_cli.errors import UserError
@@ -22,6 +22,7 @@ def image_folder(
     selection: Selection,
     resident_mb: NonNegativeInt,
     workers: int,
+    unreadable: Unreadable = "error",  # which was the way before there was a choice
 ) -> Dataset:
     """The pictures under `root`, their classes named by their folders.
 
@@ -43,6 +44,7 @@ def image_folder(
         selection=selection,
         resident_mb=resident_mb,
         workers=workers,
+        unreadable=unreadable,
         notes=[*tree.notes, *([] if selection.fold else notes)],
     )
 

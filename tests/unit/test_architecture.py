@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "paths": "",
     "rng": "",
     # Leaves take plain arguments: each can be used without the rest of the package.
-    "data": "errors limits rng data",
+    "data": "errors limits rng files data",
     "augmentation": f"{CONTRACTS} augmentation",
     "models": f"{CONTRACTS} models",
     "optim": f"{CONTRACTS} optim",

@@ -1,6 +1,7 @@
 """check=...: what is found, where it goes, what is refused, and that no run comes of it."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_the_batch_sizes_scale_is_in_the_rates_and_not_in_the_key(capsys):
     ("argv", "told"),
     [
         (["check=overfti"], "check=overfti: no such check (did you mean 'overfit'?)"),
-        (["check=[lr,what]"], "check=what: no such check; there are overfit, lr, resume"),
+        (["check=[lr,what]"], "check=what: no such check; there are data, overfit, lr, resume"),
         (["check=[]"], "names no check"),
         (["check=1"], "check=1: must be text"),
         (["-m", "check=lr", "seed=0,1"], "check: is not for a multirun"),
@@ -144,3 +145,74 @@ def test_a_resume_of_the_set_up_is_proved_exact(capsys, monkeypatch):
     assert f"all {record['resume']['tensors']} tensors equal bit for bit" in told
     assert main(["check=resume", *SMALL, "trainer.epochs=1", "trainer.batch_size=60"]) == 2
     assert "check=resume: a training of one step cannot be stopped" in capsys.readouterr().err
+
+
+@pytest.fixture
+def pictures() -> Path:
+    """Two classes of smooth pictures in train/ and test/."""
+    root = Path("pictures")
+    draw = np.random.default_rng(0)
+    for part, count in (("train", 30), ("test", 8)):
+        for name in ("cat", "dog"):
+            (root / part / name).mkdir(parents=True)
+            for number in range(count):
+                coarse = Image.fromarray(draw.integers(0, 256, (5, 5, 3)).astype(np.uint8))
+                coarse.resize((24, 24), Image.Resampling.BICUBIC).save(
+                    root / part / name / f"{number}.png"
+                )
+    return root
+
+
+DATA = ("check=data", "dataset=image_folder", "dataset.root=pictures", "dataset.size=24")
+
+
+def test_a_sound_data_set_passes(pictures, capsys):
+    assert main([*DATA, "device.workers=0"]) == 0
+    folder, record = found()
+    assert [path.name for path in folder.iterdir()] == ["check.json"]
+    assert record["data"] == {
+        "pictures": {"train": 54, "val": 6, "test": 16},
+        "unreadable": [],
+        "equal": [],
+        "nearly_equal": [],
+        "too_uniform": 0,
+    }
+    assert "PASS" in capsys.readouterr().out
+
+
+def test_every_fault_of_a_data_set_is_named_and_drawn(pictures, capsys):
+    shutil.copy(pictures / "test/cat/3.png", pictures / "train/cat/copy.png")  # a leak
+    shutil.copy(pictures / "train/dog/4.png", pictures / "train/cat/torn.png")  # of two classes
+    with Image.open(pictures / "train/cat/5.png") as image:
+        image.save(pictures / "train/cat/near.jpg", quality=90)
+    (pictures / "test/dog/0.png").write_bytes(b"")
+    (pictures / "train/dog/7.png").write_bytes((pictures / "train/dog/7.png").read_bytes()[:99])
+    assert main([*DATA, "dataset.val_fraction=0", "device.workers=2"]) == 1
+    folder, record = found()
+    with Image.open(folder / "duplicates.png") as picture:
+        assert min(picture.size) > 300
+    data = record["data"]
+    assert [entry[:2] for entry in data["unreadable"]] == [
+        ["train", "train/dog/7.png"],
+        ["test", "test/dog/0.png"],
+    ]
+    leak, torn = (
+        [["train", "train/cat/copy.png"], ["test", "test/cat/3.png"]],
+        [["train", "train/cat/torn.png"], ["train", "train/dog/4.png"]],
+    )
+    assert sorted(data["equal"]) == sorted([leak, torn])
+    (near,) = data["nearly_equal"]
+    assert near[:2] == [["train", "train/cat/5.png"], ["train", "train/cat/near.jpg"]]
+    out = capsys.readouterr().out
+    assert "FAIL" in out
+    assert "2 cannot be read" in out
+    assert "train/cat/copy.png = test/cat/3.png" in out
+    assert "1 have different classes" in out
+
+
+def test_other_checks_follow_where_the_data_is_sound(pictures, capsys):
+    small = ("model.channels=[8]", "device.workers=0", "trainer.batch_size=16", "trainer.epochs=4")
+    assert main(["check=[resume,data]", *DATA[1:], *small]) == 0
+    records = [json.loads(path.read_text()) for path in Path("runs/checks").glob("*/check.json")]
+    names = {name for record in records for name in record}
+    assert {"data", "resume"} <= names
