@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from faults import bits, disk, hostile, kills, saves, signals
+from faults import bits, disk, hostile, kills, pictures, saves, signals
 
 KINDS: dict[str, ModuleType] = {
     "kills": kills,
@@ -10,5 +10,6 @@ KINDS: dict[str, ModuleType] = {
     "disk": disk,
     "bits": bits,
     "signals": signals,
+    "pictures": pictures,
     "hostile": hostile,
 }

@@ -269,3 +269,20 @@ def test_a_cold_start_proves_that_it_learns() -> None:
     (run,) = Path("runs").iterdir()
     assert run.name in done.stdout
     assert "cnn-train evaluate" in done.stdout
+
+
+@pytest.mark.parametrize("settings", [(7, 0), (64, 2), (1, 2)])
+def test_batch_and_workers_change_no_answer(
+    own_run: Path, command: Command, settings: tuple[int, int]
+) -> None:
+    """The row of training's own report is the measure."""
+    batch_size, workers = settings
+    given = (f"batch_size={batch_size}", f"device.workers={workers}", "output=again")
+    assert command("evaluate", f"checkpoint={own_run}", *given).succeeded()
+    before, after = (
+        json.loads((folder / "report.json").read_text())["metrics"]
+        for folder in (own_run / "report", Path("again"))
+    )
+    assert before["accuracy"] == after["accuracy"]
+    assert before["confusion"] == after["confusion"]
+    assert after["loss"] == pytest.approx(before["loss"], rel=1e-6)

@@ -215,3 +215,23 @@ def test_a_cut_last_line_of_the_metrics_is_left_out(tmp_path):
 
 def test_new_folders_never_share_a_name(tmp_path):
     assert [new_folder(tmp_path, "a").name for _ in range(3)] == ["a", "a-2", "a-3"]
+
+
+def test_fifty_starts_at_once_get_fifty_folders(tmp_path):
+    children = []
+    for number in range(50):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                folder = run_folder(tmp_path / "runs", None, None, "digits-cnn")
+                with claimed(folder, is_new=True):
+                    (folder / "who").write_text(str(number))
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert codes == [0] * 50
+    written = sorted(int(path.read_text()) for path in (tmp_path / "runs").glob("*/who"))
+    assert written == list(range(50))
