@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from cnn_cli.checking import conform
 from cnn_cli.config import Node
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.data.download import DownloadError, download
-from cnn_cli.engine import checkpoint
+from cnn_cli.engine import archive, checkpoint
 from cnn_cli.errors import UserError, closest
 from cnn_cli.limits import NonNegativeInt
 from cnn_cli.models.classifier import Classifier
@@ -248,6 +249,11 @@ def _of_file(path: Path) -> Pretrained:
 
 
 def _plain(path: Path) -> Any:
+    if zipfile.is_zipfile(path):
+        try:
+            archive.check(path)
+        except archive.NotAnArchiveError as error:
+            raise UserError(f"{path}: is no file of torch.save: {error}") from error
     try:
         # weights_only: a file of weights is data; nothing in it is executed.
         return torch.load(path, map_location="cpu", weights_only=True)

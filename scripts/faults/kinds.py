@@ -2,11 +2,12 @@
 
 from types import ModuleType
 
-from faults import bits, disk, hostile, kills, pictures, saves, signals
+from faults import bits, disk, hostile, kills, pictures, resumes, saves, signals
 
 KINDS: dict[str, ModuleType] = {
     "kills": kills,
     "saves": saves,
+    "resumes": resumes,
     "disk": disk,
     "bits": bits,
     "signals": signals,

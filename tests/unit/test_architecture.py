@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "targets": "errors",
     "binding": "errors limits checking config targets",
     "inputs": "errors limits checking config data",
-    "pretrained": "errors limits checking config run data models engine.checkpoint",
+    "pretrained": "errors limits checking config run data models engine.checkpoint engine.archive",
     "build": (
         "errors limits rng checking resolving config sections targets binding device"
         " data augmentation models optim visualize inputs pretrained sources"
