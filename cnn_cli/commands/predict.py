@@ -77,6 +77,8 @@ def find_images(images: str) -> tuple[Path, ...]:
     else:
         files = [p for p in map(Path, _matches(str(path))) if p.is_file()]
         nothing = f"images={images}: no such file or folder, and no file matches it as a pattern"
+        if "," in images or images.startswith("["):
+            nothing += "; it takes one of them: a file, a folder or a pattern"
     if not files:
         raise UserError(nothing)
     return tuple(sorted(files))

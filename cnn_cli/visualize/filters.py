@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from cnn_cli.errors import UserError
 from cnn_cli.limits import Count
+from cnn_cli.visualize.hooks import shown as plain
 from cnn_cli.visualize.pictures import displayed, show
 from cnn_cli.visualize.style import (
     HEADER,
@@ -49,7 +50,7 @@ def first_filters(model: nn.Module) -> tuple[str, Tensor]:
     """Name and weights (out, in, height, width) of the first convolution, on the CPU."""
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
-            return name, module.weight.detach().float().cpu()
+            return plain(name), module.weight.detach().float().cpu()
     raise UserError("figure.filters: the model has no convolution whose filters could be shown")
 
 
