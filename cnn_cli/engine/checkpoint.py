@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -52,6 +52,7 @@ class Checkpoint:
     """of a schedule that listens to validations; absent in older files"""
 
 
+NAME = re.compile(r"step-\d{8}\.ckpt")
 KEPT = 2
 """Newest checkpoints that are kept, beside the best: should the last be damaged, one is left."""
 
@@ -121,11 +122,16 @@ def _journal(run: Run) -> dict[str, list[str]]:
     """`kept` and `obsolete` of last.json; empty where it is of an older version, or damaged."""
     try:
         record = json.loads((run.checkpoints / "last.json").read_text())
-        lists = {key: [Path(name).name for name in record[key]] for key in ("kept", "obsolete")}
+        lists = {key: _own(record[key]) for key in ("kept", "obsolete")}
     except (OSError, ValueError, KeyError, TypeError):
         before = [path.name for path in (run.pointer("last"), run.pointer("best")) if path]
         return {"kept": list(dict.fromkeys(before)), "obsolete": []}
     return lists
+
+
+def _own(names: Sequence[object]) -> list[str]:
+    """Those that are names of checkpoints: a folder may come from anywhere."""
+    return [name for name in names if isinstance(name, str) and NAME.fullmatch(name)]
 
 
 def check_finite(checkpoint: Checkpoint) -> None:
@@ -170,7 +176,7 @@ def load(path: Path) -> Checkpoint:
     wrong = [*_of_wrong_type(made), *(f"preprocessing.{name}" for name in _of_wrong_type(form))]
     if wrong:
         raise UserError(f"{path}: not a checkpoint of cnn-train: wrong {', '.join(wrong)}")
-    if re.fullmatch(r"step-\d{8}", path.stem) and path.name != name_of(made.step):
+    if NAME.fullmatch(path.name) and path.name != name_of(made.step):
         raise UserError(f"{path}: holds step {made.step}, not the one of its name")
     return made
 

@@ -77,6 +77,18 @@ def test_what_the_run_did_not_write_stays(run):
     assert left == {0, 4, 5, 7, 8}
 
 
+def test_a_journal_from_a_stranger_removes_nothing_else(run):
+    save(run, EXAMPLE, is_best=True)
+    (run.folder / "mine").write_text("mine")
+    (run.checkpoints / "mine").write_text("mine")
+    names = ["../mine", "mine", "best.json", 5, "step-00000007.ckpt/../mine"]
+    record = json.loads((run.checkpoints / "last.json").read_text())
+    (run.checkpoints / "last.json").write_text(json.dumps({**record, "obsolete": names}))
+    save(run, replace(EXAMPLE, step=8), is_best=False)
+    assert (run.folder / "mine").exists()
+    assert {"mine", "best.json"} <= {path.name for path in run.checkpoints.iterdir()}
+
+
 def test_weights_that_are_not_finite_replace_none(run):
     path = save(run, EXAMPLE, is_best=True)
     for part in ("model", "ema"):
