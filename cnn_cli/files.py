@@ -89,6 +89,14 @@ def flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def move_into_place(source: Path, path: Path) -> None:
+    """Rename a file that was written before, once it is on the disk."""
+    with source.open("rb+") as file:
+        os.fsync(file.fileno())
+    source.replace(path)
+    flush_folder(path.parent)
+
+
 def write_json(path: Path, value: object) -> None:
     """Write `value` as indented JSON, whole or not at all."""
     with replacing(path) as file:

@@ -13,6 +13,7 @@ from pathlib import Path
 from cnn_cli.data.download import DownloadError, download, md5_of
 from cnn_cli.data.places import locked, places
 from cnn_cli.errors import UserError
+from cnn_cli.files import move_into_place
 
 LARGEST = 1 << 28
 """Bytes that one file of an archive may have; the largest of the original ones has 221 MB."""
@@ -119,7 +120,7 @@ def _extract(wanted: Archive, archive: Path, folder: Path) -> None:
             unpack = _unzip if archive.suffix == ".zip" else _untar
             unpack(wanted, archive, Path(scratch))
             for name in wanted.files:
-                Path(scratch, name).replace(folder / name)
+                move_into_place(Path(scratch, name), folder / name)
     except (*_DAMAGED, FileNotFoundError) as error:
         raise UserError(
             f"dataset.root: {archive} is no archive of {wanted.title}: {error}"

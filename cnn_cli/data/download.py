@@ -10,6 +10,7 @@ from urllib.request import Request, urlopen
 
 from cnn_cli.data.progress import progress
 from cnn_cli.errors import UserError
+from cnn_cli.files import move_into_place
 
 TIMEOUT = 15.0
 """Seconds without an answer after which an address is given up."""
@@ -39,7 +40,7 @@ def download(urls: Sequence[str], path: Path, *, size: int | None, md5: str | No
     for url in urls:
         problem = _attempt(url, part, size, md5)
         if problem is None:
-            part.replace(path)
+            move_into_place(part, path)
             return
         problems.append(f"{urlsplit(url).netloc or url}: {problem}")
     raise DownloadError("; ".join(problems))
