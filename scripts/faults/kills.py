@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from cnn_cli.run import Run
 from faults.case import Case
 from faults.training import check_no_traceback, command, next_words, on_shapes, outcome
 
@@ -40,9 +41,9 @@ def _check(folder: Path, seed: int) -> None:
     run, log = folder / "run", folder / "log"
     for _ in range(MOST):
         words = next_words(on_shapes(), run)
-        if _killed(words, log, draw.uniform(0.1, 1.2) * seconds):
-            continue
-        break
+        killed = _killed(words, log, draw.uniform(0.1, 1.2) * seconds)
+        if not killed or Run(run).is_reported:  # killed when all was done already
+            break
     else:
         raise AssertionError(f"no end after {MOST} starts")
     check_no_traceback(log)
