@@ -1,6 +1,7 @@
 """What every test gets: one thread, an empty working folder and home, a plain environment."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ STRAY = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep matplotlib's font cache, which takes long to build, outside the tests' own homes."""
+    # A job in the background of a script is started with Ctrl-C ignored, and so are its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "cache"):
         os.environ["MPLCONFIGDIR"] = str(config.cache.mkdir("matplotlib"))
 
