@@ -12,6 +12,13 @@ from typing import Any
 from cnn_cli.files import size_and_hash, write_json
 
 
+UNREADABLE = (
+    *(OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError),
+    ValueError,  # of a name in the zip that is no UTF-8 any more, among others
+)
+"""What zipfile raises for a file that is damaged."""
+
+
 def path_of(checkpoint: Path) -> Path:
     return checkpoint.with_suffix(".json")
 
@@ -53,7 +60,7 @@ def _fault(checkpoint: Path, _node: int, size: int, _changed: int, beside: int) 
             )
         if stated != (size, *size_and_hash(checkpoint)[1:]):
             return f"damaged: size or sha256 differ from {path_of(checkpoint).name}"
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except UNREADABLE as error:
         return f"damaged ({error})"
     return ""
 

@@ -10,6 +10,7 @@ Each stretch of cases adds a line to torture.jsonl. Cases of an older commit are
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -142,6 +143,8 @@ def main(words: Sequence[str]) -> int:
         if name not in KINDS:
             refuse(f"there is no fault {name}; there are {', '.join(KINDS)}")
     torch.set_num_threads(1)
+    # A job in the background of a script is started with Ctrl-C ignored, and so are its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if verb == "list":
         for name, kind in KINDS.items():
             count = sum(row["cases"] for row in done(name))

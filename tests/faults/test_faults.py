@@ -6,10 +6,17 @@ import pytest
 from faults.case import Case
 from faults.kinds import KINDS
 
+FOUND = ("alone-1079",)
+"""Of the many that scripts/torture does, those that once failed."""
 CASES = [
     pytest.param(name, case, id=f"{name}-{case.name}")
     for name, kind in KINDS.items()
     for case in kind.cases(full=False)
+]
+CASES += [
+    pytest.param("bits", case, id=f"found-{case.name}")
+    for case in KINDS["bits"].cases(full=True)
+    if case.name in FOUND
 ]
 
 
