@@ -11,7 +11,6 @@ from typing import Any
 
 from cnn_cli.files import size_and_hash, write_json
 
-
 UNREADABLE = (
     *(OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError),
     ValueError,  # of a name in the zip that is no UTF-8 any more, among others
