@@ -54,8 +54,8 @@ def say_data(display: Display, dataset: Dataset, found: Inspection) -> bool:
     )
     if found.too_uniform:
         display.say(
-            f"{found.too_uniform:,} pictures are too uniform for that (blank, or strokes on"
-            " nothing), and were compared for equality only"
+            f"{found.too_uniform:,} pictures nearly agree with too many others to be listed (blank"
+            " ones, say); of them only those are named that are equal"
         )
     return failed
 

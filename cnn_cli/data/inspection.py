@@ -7,7 +7,6 @@ two file formats or sizes is found. A test picture that was trained on makes the
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import torch
 import torch.nn.functional as F
@@ -18,15 +17,14 @@ from cnn_cli.data.plan import Plan
 from cnn_cli.errors import UserError
 
 BLOCK = 64
-SIDE = 16
-"""Pixels of the side of the small grey pictures that are compared."""
-NEAR = 4.0
-"""Mean difference, in levels of 255, up to which two small pictures are nearly the same."""
-BANDS = 4
-"""Parts of a 64-bit difference hash; pictures that share one are compared (at most 3 bits apart
-they always do)."""
+SIDE, COARSE = 16, 8
+"""Pixels of the side of the small grey pictures that are compared, finely and at first."""
+NEAR = 5.0
+"""Root mean square difference, in levels of 255, up to which two small pictures nearly agree."""
 CROWD = 64
-"""Pictures that share a part from which on they are too uniform for it to say anything."""
+"""Pictures that nearly agree with more others than this say nothing by it: blank ones, say."""
+ROWS = 1024
+"""Pictures that are compared with all others at a time."""
 
 Place = tuple[str, int]
 """Split and index of a picture."""
@@ -43,9 +41,9 @@ class Inspection:
     exact: tuple[tuple[Place, ...], ...]
     """groups of pictures that are equal to the last pixel"""
     near: tuple[tuple[Place, Place, float], ...]
-    """pairs that are nearly so, with their mean difference in levels of 255; the nearest first"""
+    """pairs that are nearly so, with their difference in levels of 255; the nearest first"""
     too_uniform: int
-    """pictures (blank, or a few strokes on nothing) that were compared for equality only"""
+    """pictures that nearly agree with too many others (blank ones, say) to be listed"""
 
     @property
     def leaks(self) -> tuple[tuple[Place, ...], ...]:
@@ -141,37 +139,38 @@ def _equal(digests: Sequence[bytes]) -> list[list[int]]:
 def _nearly_equal(
     thumbs: Tensor, exact: Sequence[Sequence[int]]
 ) -> tuple[list[tuple[int, int, float]], int]:
-    """Pairs of small pictures that hardly differ, of each group of equal ones only the first."""
+    """Pairs of small pictures that hardly differ, of each group of equal ones only the first.
+
+    Averaging brings two pictures nearer to each other, never apart: so each pair is first compared
+    at COARSE pixels, by a product of matrices, and none is missed by that.
+    """
     repeated = {index for group in exact for index in group[1:]}
-    hashes = _difference_hashes(thumbs)
-    pairs: set[tuple[int, int]] = set()
-    crowded: set[int] = set()
-    for band in hashes.unbind(1):
-        groups: dict[int, list[int]] = {}
-        for index, value in enumerate(band.tolist()):
-            if index not in repeated:
-                groups.setdefault(value, []).append(index)
-        for group in groups.values():
-            if len(group) > CROWD:
-                crowded.update(group)
-            else:
-                pairs.update(combinations(group, 2))
+    own = torch.tensor([i for i in range(len(thumbs)) if i not in repeated], dtype=torch.int64)
+    fine = thumbs[own].float()
+    rows = F.adaptive_avg_pool2d(fine.unsqueeze(1), COARSE).flatten(1) - 127.5
+    lengths = rows.square().sum(dim=1)
+    limit = (NEAR + 0.01) ** 2 * COARSE**2  # a little more, for the rounding of the product
+    pairs, crowded = [], torch.zeros(len(own), dtype=torch.bool)
+    for start in range(0, len(own), ROWS):
+        some = rows[start : start + ROWS]
+        apart = lengths[start : start + ROWS, None] + lengths - 2 * some @ rows.T
+        close = apart <= limit
+        crowd = close.sum(dim=1) > CROWD + 1  # itself among them
+        crowded[start : start + ROWS] = crowd
+        close[crowd] = False
+        pairs.append(close.nonzero() + torch.tensor([start, 0]))
     if not pairs:
-        return [], len(crowded)
-    first, second = torch.tensor(sorted(pairs)).unbind(1)
-    chunks = zip(torch.split(first, 4096), torch.split(second, 4096), strict=True)
-    apart = torch.cat(
-        [(thumbs[a].float() - thumbs[b].float()).abs().mean(dim=(1, 2)) for a, b in chunks]
-    )
-    close = (apart <= NEAR).nonzero().flatten()
-    found = [(int(first[i]), int(second[i]), float(apart[i])) for i in close.tolist()]
-    return sorted(found, key=lambda pair: pair[2]), len(crowded)
-
-
-def _difference_hashes(thumbs: Tensor) -> Tensor:
-    """(N, BANDS) int64: 64 bits of which neighbour is brighter (Krawetz 2013, dHash), in parts."""
-    if not len(thumbs):
-        return torch.empty(0, BANDS, dtype=torch.int64)
-    coarse = F.adaptive_avg_pool2d(thumbs.float().unsqueeze(1), (8, 9)).squeeze(1)
-    bits = (coarse[:, :, 1:] > coarse[:, :, :-1]).flatten(1).view(len(thumbs), BANDS, -1)
-    return (bits.long() << torch.arange(bits.shape[2])).sum(dim=2)
+        return [], 0
+    first, second = torch.cat(pairs).unbind(1)
+    wanted = (first < second) & ~crowded[second]
+    first, second = first[wanted], second[wanted]
+    parts = zip(torch.split(first, ROWS), torch.split(second, ROWS), strict=True)
+    differences = [(fine[a] - fine[b]).square().mean(dim=(1, 2)).sqrt() for a, b in parts]
+    found = [
+        (int(own[a]), int(own[b]), float(apart))
+        for a, b, apart in zip(
+            first, second, torch.cat(differences or [torch.empty(0)]), strict=True
+        )
+        if apart <= NEAR
+    ]
+    return sorted(found, key=lambda pair: pair[2]), int(crowded.sum())

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.decoding import Decoded
-from cnn_cli.data.inspection import inspect, labels_of
+from cnn_cli.data.inspection import NEAR, _small, inspect, labels_of
 from cnn_cli.data.resident import Resident
 
 FORM = Preprocessing(3, 32)
@@ -78,15 +78,33 @@ def test_nearly_equal_pictures_are_found(change: str, tmp_path: Path) -> None:
     found = inspect(dataset(train, pictures(9, 1), test), silent)
     ((one, other_place, apart),) = found.near
     assert (one, other_place) == (("train", 17), ("test", 4))
-    assert 0 < apart <= 4
+    assert 0 < apart <= NEAR
 
 
-def test_blank_pictures_are_compared_for_equality_only() -> None:
-    levels = torch.arange(100, dtype=torch.uint8).view(-1, 1, 1, 1)
-    blank = levels.expand(100, 3, 32, 32).contiguous()
-    found = inspect(dataset(blank, pictures(9, 1), pictures(9, 2)), silent)
+def test_pictures_that_agree_with_too_many_are_counted_and_not_listed() -> None:
+    draw = torch.Generator().manual_seed(4)
+    blank = torch.randint(100, 104, (100, 3, 32, 32), dtype=torch.uint8, generator=draw)
+    train = torch.cat([blank, pictures(30, 0)])
+    test = pictures(9, 2)
+    test[1] = (train[110].int() + 3).clamp(max=255).to(torch.uint8)
+    found = inspect(dataset(train, pictures(9, 1), test), silent)
     assert found.too_uniform == 100
-    assert found.near == ()
+    assert [pair[:2] for pair in found.near] == [(("train", 110), ("test", 1))]
+
+
+def test_no_pair_is_missed() -> None:
+    """Against a comparison of each with each."""
+    base = pictures(40, 0)
+    draw = torch.Generator().manual_seed(6)
+    shifts = torch.randint(-14, 15, (200, 3, 32, 32), generator=draw)
+    train = (base.repeat(5, 1, 1, 1).int() + shifts).clamp(0, 255).to(torch.uint8)
+    found = inspect(dataset(train, pictures(9, 1), pictures(9, 2)), silent)
+    small = _small(train).double()
+    apart = (small[:, None] - small[None]).square().mean(dim=(2, 3)).sqrt()
+    near = (apart <= NEAR).nonzero().tolist()
+    wanted = {(a, b) for a, b in near if a < b}
+    assert {(one[1], other[1]) for one, other, _ in found.near} == wanted
+    assert len(wanted) > 100
 
 
 @pytest.mark.parametrize("workers", [0, 2])
