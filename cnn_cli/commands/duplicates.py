@@ -1,7 +1,7 @@
 """What looking at every picture has found, for the person at the terminal and for check.json."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.text import Text
 
@@ -13,49 +13,76 @@ SHOWN = 10
 """Files, groups or pairs listed on the terminal; check.json has them all."""
 
 
+class Kinds(NamedTuple):
+    """What was found, sorted by what it means."""
+
+    leaks: list[tuple[Place, ...]]
+    """groups of equal pictures in more than one split"""
+    torn: list[tuple[Place, ...]]
+    """groups within a split whose pictures have different classes"""
+    repeated: list[tuple[Place, ...]]
+    """all other groups of equal pictures"""
+    across: list[tuple[Place, Place, float]]
+    """nearly equal pairs in two splits"""
+    inside: list[tuple[Place, Place, float]]
+    """nearly equal pairs within a split"""
+
+
+def kinds(dataset: Dataset, found: Inspection) -> Kinds:
+    """The groups and pairs of `found`, each in one place."""
+    leaks = list(found.leaks)
+    own = [group for group in found.exact if group not in found.leaks]
+    torn = [group for group in own if len(labels_of(dataset, group)) > 1]
+    return Kinds(
+        leaks,
+        torn,
+        repeated=[group for group in own if group not in torn],
+        across=[pair for pair in found.near if pair[0][0] != pair[1][0]],
+        inside=[pair for pair in found.near if pair[0][0] == pair[1][0]],
+    )
+
+
 def say_data(display: Display, dataset: Dataset, found: Inspection) -> bool:
     """PASS, or FAIL with every kind of fault. Returns whether it failed."""
     sizes = ", ".join(f"{split} {count:,}" for split, count in found.counts.items())
-    torn = [group for group in found.exact if len(labels_of(dataset, group)) > 1]
-    failed = bool(found.unreadable or found.leaks or torn)
+    sort = kinds(dataset, found)
+    failed = bool(found.unreadable or sort.leaks or sort.torn)
     verdict = ("FAIL", "bold red") if failed else ("PASS", "bold green")
     display.say(Text.assemble(("data  ", "bold"), verdict, f"  {dataset.name}: {sizes} pictures"))
     _list(
         display,
-        f"{len(found.unreadable)} cannot be read; repair or remove them, or leave them out of"
+        f"cannot be read: {len(found.unreadable)}; repair or remove them, or leave them out of"
         " training by dataset.unreadable=skip",
         [reason.removesuffix("; repair or remove it") for _, reason in found.unreadable],
     )
     _list(
         display,
-        f"{len(found.leaks)} are in two splits: what is trained on tells nothing when tested",
-        [_told(dataset, group) for group in found.leaks],
+        f"in two splits: {len(sort.leaks)}; what is trained on tells nothing when tested",
+        [_told(dataset, group) for group in sort.leaks],
     )
     _list(
         display,
-        f"{len(torn)} have different classes each time they are there",
-        [_told(dataset, group) for group in torn],
+        f"equal and of different classes: {len(sort.torn)}",
+        [_told(dataset, group) for group in sort.torn],
     )
-    others = [g for g in found.exact if g not in found.leaks and g not in torn]
     _list(
         display,
-        f"{len(others)} are there more than once in a split",
-        [_told(dataset, group) for group in others],
+        f"more than once in a split: {len(sort.repeated)}",
+        [_told(dataset, group) for group in sort.repeated],
     )
-    across = [pair for pair in found.near if pair[0][0] != pair[1][0]]
     _list(
         display,
-        f"{len(found.near)} pairs are nearly equal, {len(across)} of them in two splits: look at"
-        " them",
+        f"nearly equal pairs: {len(found.near)}, of them in two splits: {len(sort.across)}; look"
+        " at them",
         [
             f"{_told(dataset, (one, other))}  (differ by {apart:.1f} of 255)"
-            for one, other, apart in [*across, *(p for p in found.near if p not in across)]
+            for one, other, apart in [*sort.across, *sort.inside]
         ],
     )
     if found.too_uniform:
         display.say(
-            f"{found.too_uniform:,} pictures nearly agree with too many others to be listed (blank"
-            " ones, say); of them only those are named that are equal"
+            f"nearly equal to too many others to be listed (blank, say): {found.too_uniform:,}; of"
+            " them only those are named that are equal"
         )
     return failed
 
@@ -72,20 +99,16 @@ def _list(display: Display, head: str, lines: Sequence[str]) -> None:
 
 
 def duplicates(dataset: Dataset, found: Inspection) -> list[tuple[Place, Place, str]]:
-    """Pairs to draw: the gravest first."""
+    """Pairs to draw, with what each is: the gravest first."""
+    sort = kinds(dataset, found)
     pairs: list[tuple[Place, Place, str]] = []
-    for group in found.leaks:
-        one = group[0]
-        other = next(place for place in group if place[0] != one[0])
-        pairs.append((one, other, "equal, in two splits"))
-    leaks = set(found.leaks)
-    torn = [g for g in found.exact if g not in leaks and len(labels_of(dataset, g)) > 1]
-    pairs += [(group[0], group[1], "equal, of two classes") for group in torn]
-    across = [p for p in found.near if p[0][0] != p[1][0]]
-    pairs += [(one, other, f"nearly equal ({apart:.1f})") for one, other, apart in across]
-    inside = [g for g in found.exact if g not in leaks and g not in torn]
-    pairs += [(group[0], group[1], "equal") for group in inside]
-    pairs += [(a, b, f"nearly equal ({d:.1f})") for a, b, d in found.near if a[0] == b[0]]
+    for group in sort.leaks:
+        other = next(place for place in group if place[0] != group[0][0])
+        pairs.append((group[0], other, "equal, in two splits"))
+    pairs += [(group[0], group[1], "equal, of two classes") for group in sort.torn]
+    pairs += [(a, b, f"nearly equal ({apart:.1f})") for a, b, apart in sort.across]
+    pairs += [(group[0], group[1], "equal") for group in sort.repeated]
+    pairs += [(a, b, f"nearly equal ({apart:.1f})") for a, b, apart in sort.inside]
     return pairs
 
 

@@ -19,7 +19,7 @@ from cnn_cli.errors import UserError
 BLOCK = 64
 SIDE, COARSE = 16, 8
 """Pixels of the side of the small grey pictures that are compared, finely and at first."""
-NEAR = 5.0
+NEAR = 8.0
 """Root mean square difference, in levels of 255, up to which two small pictures nearly agree."""
 CROWD = 64
 """Pictures that nearly agree with more others than this say nothing by it: blank ones, say."""

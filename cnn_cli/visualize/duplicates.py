@@ -42,7 +42,7 @@ def draw_duplicates(
     tall = HEADER + rows * (TILE + LABEL + 0.3) + 0.1
     more = f" · the first {MOST} of {len(pairs):,} pairs" if len(pairs) > MOST else ""
     with style():
-        figure = new_figure(max(wide, 6.0), tall, "Pictures that are there twice", title + more)
+        figure = new_figure(max(wide, 6.0), tall, "Equal and nearly equal pictures", title + more)
         for number, (one, other, what) in enumerate(shown):
             row, column = divmod(number, COLUMNS)
             top = HEADER + 0.3 + row * (TILE + LABEL + 0.3)

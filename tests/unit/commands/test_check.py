@@ -205,9 +205,9 @@ def test_every_fault_of_a_data_set_is_named_and_drawn(pictures, capsys):
     assert near[:2] == [["train", "train/cat/5.png"], ["train", "train/cat/near.jpg"]]
     out = capsys.readouterr().out
     assert "FAIL" in out
-    assert "2 cannot be read" in out
+    assert "cannot be read: 2;" in out
     assert "train/cat/copy.png = test/cat/3.png" in out
-    assert "1 have different classes" in out
+    assert "equal and of different classes: 1\n" in out
 
 
 def test_other_checks_follow_where_the_data_is_sound(pictures, capsys):
