@@ -34,6 +34,7 @@ SECTIONS = ("loss", "trainer", "require")
 FREE = (
     *("device.", "run.", "require.", "trainer.max_time", "trainer.tensorboard"),
     "trainer.non_finite",
+    *("dataset.root", "dataset.file", "dataset.url", "dataset.verify"),  # its pictures are compared
     *("resume", "trust", "check"),
 )
 """What may differ in a resumed run, beside more `trainer.epochs`."""
@@ -141,5 +142,6 @@ def refuse_group(override: str, group: str, recorded: Mapping[str, Any]) -> str:
     )
     return (
         f"{override}: a resumed run keeps its own {group}{was}; free are device, run.root,"
-        " require.*, trainer.epochs upward, trainer.max_time and trainer.tensorboard"
+        " dataset.root, require.*, trainer.epochs upward, trainer.max_time, trainer.non_finite and"
+        " trainer.tensorboard"
     )

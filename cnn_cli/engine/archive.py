@@ -92,7 +92,7 @@ class _Stub:
         """As a list's."""
 
 
-class _Claims(pickle._Unpickler):
+class _Claims(pickle.Unpickler):
     """Notes the storages; builds dicts, lists and numbers only, and imports nothing at all."""
 
     def __init__(self, file: io.BytesIO) -> None:

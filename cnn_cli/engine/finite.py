@@ -32,6 +32,10 @@ class Statistics:
     @torch.no_grad()
     def restore(self, bad: Tensor) -> None:
         """Where `bad` (a single bool, on the device) holds, have them as they were."""
+        if bad.device.type in WAITS_FOR_NOTHING:
+            if self._live and bad.item():
+                torch._foreach_copy_(self._live, self._kept)
+            return
         for live, kept in zip(self._live, self._kept, strict=True):
             live.copy_(torch.where(bad, kept, live))
 

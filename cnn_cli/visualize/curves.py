@@ -74,7 +74,7 @@ def _draw(subject: Subject, log_loss: bool) -> "Figure":
     _pair(accuracy, lines, "accuracy", "Accuracy (%)", 100.0)
     _mark_best(accuracy, lines)
     rate = panel(figure, left, low, WIDE, LOW)
-    _single(rate, points(lines, "lr"), "Learning rate, in the last step", GREEN)
+    _single(rate, points(lines, "lr"), "Learning rate at the end of each epoch", GREEN)
     norm = panel(figure, right, low, WIDE, LOW)
     _single(norm, points(lines, "train", "grad_norm"), "Gradient norm", PURPLE)
     for axes in (loss, accuracy, rate, norm):

@@ -16,9 +16,8 @@ from typing import Any
 
 import torch
 
-from cnn_cli.cli import main
 from cnn_cli.engine.checkpoint import _plain
-from faults.case import Case, in_child
+from faults.case import Case
 from faults.saves import example
 from faults.training import check_no_traceback, command, on_files
 
@@ -198,9 +197,7 @@ def cases(full: bool) -> Iterator[Case]:
 def _check(folder: Path, kind: str, name: str) -> None:
     file, log = folder / "evil.ckpt", folder / "log"
     file.write_bytes(KINDS[kind]())
-    on_files(folder, 0)
-    words = COMMANDS[name](file, folder)
-    code = command(words, log, before=lambda: os.chdir(folder))
+    code, memory = _run(folder, name)
     assert not (folder / CANARY).exists(), "code of the file was run"
     check_no_traceback(log)
     lines = [line for line in log.read_text().splitlines() if line.startswith("cnn-train: ")]
@@ -208,28 +205,25 @@ def _check(folder: Path, kind: str, name: str) -> None:
     assert code == 2 or (harmless and code in (0, 1, 2)), f"{code}: {log.read_text()[-1500:]}"
     if code == 2:
         assert len(lines) == 1, log.read_text()[-1500:]
-    assert _memory(words, folder) < _usual(name) + ROOM + 2 * file.stat().st_size // 1000
+    assert memory < _usual(name) + ROOM + 2 * file.stat().st_size // 1000, f"{memory} KB"
 
 
 @cache
 def _usual(name: str) -> int:
     """KB that a command needs to see that a file is no checkpoint."""
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        on_files(folder, 0)
-        (folder / "evil.ckpt").write_bytes(b"nothing")
-        return _memory(COMMANDS[name](folder / "evil.ckpt", folder), folder)
+        (Path(place) / "evil.ckpt").write_bytes(b"nothing")
+        return _run(Path(place), name)[1]
 
 
-def _memory(words: list[str], folder: Path) -> int:
-    """The largest size in KB of a process that runs the command."""
+def _run(folder: Path, name: str) -> tuple[int, int]:
+    """(exit code, largest size in KB) of a command that is given the file."""
+    on_files(folder, 0)
     told = folder / "memory"
 
-    def work() -> int:
-        os.chdir(folder)
-        code = main(words)
+    def note() -> None:
         told.write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
-        return code
 
-    in_child(work, folder / "memory.log")
-    return int(told.read_text())
+    words = COMMANDS[name](folder / "evil.ckpt", folder)
+    code = command(words, folder / "log", before=lambda: os.chdir(folder), after=note)
+    return code, int(told.read_text())

@@ -3,16 +3,15 @@
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from cnn_cli.engine import step as one_step
 from cnn_cli.engine import train as loop
 from cnn_cli.run import Run
 from cnn_cli.signals import EXIT_CODES
-from faults.case import Case, die
+from faults.case import Case, at_call, die
 from faults.training import check_no_traceback, command, finish, next_words, on_files, outcome
 
 TOLD = "save and resume at every step, a 2nd and 3rd time, killed between parts of a batch"
@@ -73,7 +72,7 @@ def _check(folder: Path, workers: int, chain: tuple[int, ...]) -> None:
 
 def _stop_after(steps: int) -> None:
     """SIGTERM in the step of that number from now on."""
-    _at_call(loop, "train_step", steps, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    at_call(loop, "train_step", steps, lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
 def _in_a_part(folder: Path, call: int) -> None:
@@ -81,23 +80,9 @@ def _in_a_part(folder: Path, call: int) -> None:
     run, log = folder / "run", folder / "log"
     words = _words(folder, 0)
     code = command(
-        [*words, f"run.dir={run}"], log, before=lambda: _at_call(one_step, "_backward", call, die)
+        [*words, f"run.dir={run}"], log, before=lambda: at_call(one_step, "_backward", call, die)
     )
     assert code == -signal.SIGKILL, f"ended with {code}: {log.read_text()[-2000:]}"
     code = command(next_words(words, run), log)
     assert code == 0, f"ended with {code}: {log.read_text()[-2000:]}"
     assert outcome(run) == _reference(0)
-
-
-def _at_call(owner: Any, name: str, number: int, act: Callable[[], None]) -> None:
-    original: Callable[..., Any] = getattr(owner, name)
-    calls = 0
-
-    def counted(*given: Any, **named: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == number:
-            act()
-        return original(*given, **named)
-
-    setattr(owner, name, counted)

@@ -3,7 +3,7 @@
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from cnn_cli.engine import checkpoint
 from cnn_cli.engine import train as loop
 from cnn_cli.run import Run
 from cnn_cli.signals import EXIT_CODES
-from faults.case import Case
+from faults.case import Case, at_call
 from faults.training import check_no_traceback, command, finish, on_files, outcome
 
 TOLD = "signals x phase x workers x process or group"
@@ -70,15 +70,5 @@ def _arm(place: tuple[Any, str, int], name: str, group: bool) -> None:
     """Have the signal sent, to the process or its whole group, when `place` is reached."""
     if group:
         os.setpgid(0, 0)
-    owner, function, number = place
-    original: Callable[..., Any] = getattr(owner, function)
-    calls = 0
-
-    def reached(*given: Any, **named: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == number:
-            (os.killpg if group else os.kill)(os.getpid(), getattr(signal, name))
-        return original(*given, **named)
-
-    setattr(owner, function, reached)
+    send = os.killpg if group else os.kill
+    at_call(*place, lambda: send(os.getpid(), getattr(signal, name)))

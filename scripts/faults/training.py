@@ -46,15 +46,22 @@ def command(
     words: Sequence[str],
     log: Path,
     before: Callable[[], None] | None = None,
+    after: Callable[[], None] | None = None,
     kill_after: float | None = None,
 ) -> int:
-    """Run cnn-train in a fork; `before` is called there first. Gives its exit code, or -signal."""
+    """Run cnn-train in a fork, with `before` and `after` around it there.
+
+    Gives its exit code, or -signal.
+    """
 
     def work() -> int:
         os.environ["COLUMNS"] = "200"
         if before is not None:
             before()
-        return main(list(words))
+        code = main(list(words))
+        if after is not None:
+            after()
+        return code
 
     return in_child(work, log, kill_after)
 

@@ -55,6 +55,21 @@ def test_a_run_on_a_relative_folder_is_used_from_elsewhere(
     assert first == second  # the run's own folder, so its own test part
 
 
+def test_a_run_goes_on_with_its_pictures_in_another_place(
+    pictures: Path, command: Command, tiny: tuple[str, ...]
+) -> None:
+    settings = [value for value in tiny if not value.startswith("dataset")]
+    data = ("dataset=image_folder", f"dataset.root={pictures}", "dataset.size=16")
+    assert command(*data, *settings, "run.name=one").succeeded()
+    moved = pictures.rename(pictures.with_name("moved"))
+    assert command("resume=one", "trainer.epochs=3").code == 2
+    assert command("resume=one", "trainer.epochs=3", f"dataset.root={moved}").succeeded()
+    next(moved.rglob("*.png")).unlink()
+    done = command("resume=one", "trainer.epochs=4", f"dataset.root={moved}")
+    assert done.code == 2
+    assert "the data set is not the one this run was started on" in done.err
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_of_that_name_is_found(name: str, tiny_run: Path, command: Command) -> None:
     shutil.copytree(tiny_run, Path("runs") / name)
