@@ -18,8 +18,9 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+import results
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -59,12 +60,6 @@ class Recipe:
         return [word for word in words if word != "-m" and not word.startswith("seed=")]
 
 
-def refuse(message: str) -> NoReturn:
-    """End the program as cnn-train does for a wrong request."""
-    print(f"claims: {message}", file=sys.stderr)
-    raise SystemExit(2)
-
-
 def recipe(path: Path) -> Recipe:
     """Read one file. Raises ValueError where its header has no claim or no command."""
     text = path.read_text()
@@ -82,20 +77,13 @@ def recipes(names: Sequence[str] = ()) -> list[Recipe]:
     there = {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
     for name in names:
         if name not in there:
-            refuse(f"there is no recipe {name}; there are {', '.join(there)}")
+            results.refuse("claims", f"there is no recipe {name}; there are {', '.join(there)}")
     return [recipe(there[name]) for name in names or there]
-
-
-def rows() -> list[dict[str, Any]]:
-    """What has been measured, in the order of measuring."""
-    return (
-        [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-    )
 
 
 def measured(wanted: Recipe) -> dict[int, dict[str, Any]]:
     """seed -> its newest row, of trainings with all settings as the recipe has them now."""
-    own = [row for row in rows() if row["recipe"] == wanted.name]
+    own = [row for row in results.rows(RESULTS) if row["recipe"] == wanted.name]
     now = composed(wanted) if own else {}
     return {row["seed"]: row for row in own if not differences(row["config"], now)}
 
@@ -170,16 +158,13 @@ def check(row: dict[str, Any]) -> None:
         raise ValueError(f"{row['recipe']}: was trained with other settings: {', '.join(other)}")
 
 
-def append(row: dict[str, Any]) -> None:
-    with RESULTS.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-
-
 def run(wanted: Iterable[Recipe], settings: Sequence[str]) -> int:
     """Train what is missing, one seed after another. Returns the exit code."""
     if changed := changes(settings):
         allowed = "dataset.root=, dataset.verify=, dataset.url=, run.*, device.*"
-        refuse(f"{changed[0]} would change what is claimed; allowed are {allowed}")
+        results.refuse(
+            "claims", f"{changed[0]} would change what is claimed; allowed are {allowed}"
+        )
     for each in wanted:
         missing = [seed for seed in each.seeds if seed not in measured(each)]
         if missing and (code := _prepare(each, settings)):
@@ -195,7 +180,7 @@ def run(wanted: Iterable[Recipe], settings: Sequence[str]) -> int:
                 if code not in (0, 3):  # 3: a threshold was missed, which is a result as well
                     print(f"claims: {each.name}, seed {seed}: ended with {code}", file=sys.stderr)
                     return code
-                append(row_of(Path(folder) / "run"))
+                results.append(RESULTS, row_of(Path(folder) / "run"))
     return 0
 
 
@@ -240,16 +225,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
-def draw(readme: Path) -> None:
-    """Put the table between its marks. Raises ValueError where the file has none."""
-    text = readme.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{readme}: has no place for the table: {BEGIN.strip()} ... {END}")
-    readme.write_text(before + begin + "\n".join(lines(recipes())) + "\n" + end + after)
-
-
 def main(words: Sequence[str]) -> int:
     verb, rest = (words[0], words[1:]) if words else ("", ())
     names = [word for word in rest if "=" not in word]
@@ -266,13 +241,13 @@ def main(words: Sequence[str]) -> int:
             try:
                 row = row_of(Path(folder))
                 check(row)
-                append(row)
+                results.append(RESULTS, row)
             except (OSError, ValueError) as error:
-                refuse(str(error))
+                results.refuse("claims", str(error))
     elif verb == "table":
-        draw(README)
+        results.draw(README, BEGIN, END, lines(recipes()))
     else:
-        refuse(str(__doc__))
+        results.refuse("claims", str(__doc__))
     return 0
 
 

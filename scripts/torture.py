@@ -7,7 +7,6 @@
 Each stretch of cases adds a line to torture.jsonl. Cases of an older commit are done again.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -19,8 +18,9 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+import results
 import torch
 from faults.case import Case
 from faults.kinds import KINDS
@@ -33,19 +33,6 @@ README = ROOT / "README.md"
 BEGIN, END = "<!-- torture: drawn by scripts/torture table -->\n", "<!-- end of torture -->"
 STRETCH = 100
 """Cases after which a line is written."""
-
-
-def refuse(message: str) -> NoReturn:
-    """End the program as cnn-train does for a wrong request."""
-    print(f"torture: {message}", file=sys.stderr)
-    raise SystemExit(2)
-
-
-def rows() -> list[dict[str, Any]]:
-    """What has been done, in that order."""
-    return (
-        [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-    )
 
 
 def commit() -> dict[str, Any]:
@@ -65,7 +52,7 @@ def _git(*words: str) -> str:
 def done(kind: str) -> list[dict[str, Any]]:
     """The rows of `kind` that were made with the code as it is."""
     now = commit()
-    own = [row for row in rows() if row["kind"] == kind]
+    own = [row for row in results.rows(RESULTS) if row["kind"] == kind]
     return [row for row in own if (row["commit"], row["changed"]) == (now["commit"], False)]
 
 
@@ -83,8 +70,7 @@ def run(names: Iterable[str]) -> int:
             row = {"kind": name, "first": start, "of": len(cases), **_stretch(name, stretch)}
             start += row["cases"]
             code = 1 if row["failed"] else code
-            with RESULTS.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            results.append(RESULTS, row)
     return code
 
 
@@ -115,7 +101,7 @@ def lines() -> Iterator[str]:
     yield "| fault | survived | time | commit |"
     yield "|---|---|---|---|"
     for name, kind in KINDS.items():
-        own = [row for row in rows() if row["kind"] == name]
+        own = [row for row in results.rows(RESULTS) if row["kind"] == name]
         newest = own[-1]["commit"] if own else None
         own = [row for row in own if row["commit"] == newest]
         cases, failed = sum(row["cases"] for row in own), sum(len(row["failed"]) for row in own)
@@ -127,36 +113,26 @@ def lines() -> Iterator[str]:
         yield f"| {kind.TOLD} | {told} | {time_taken} | {(newest or '')[:7]} |"
 
 
-def draw(readme: Path) -> None:
-    """Put the table between its marks. Raises ValueError where the file has none."""
-    text = readme.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{readme}: has no place for the table: {BEGIN.strip()} ... {END}")
-    readme.write_text(before + begin + "\n".join(lines()) + "\n" + end + after)
-
-
 def main(words: Sequence[str]) -> int:
     verb, names = (words[0], words[1:]) if words else ("", ())
     for name in names:
         if name not in KINDS:
-            refuse(f"there is no fault {name}; there are {', '.join(KINDS)}")
+            results.refuse("torture", f"there is no fault {name}; there are {', '.join(KINDS)}")
     torch.set_num_threads(1)
     # A job in the background of a script is started with Ctrl-C ignored, and so are its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if verb == "run":
+        return run(names or KINDS)
     if verb == "list":
         for name, kind in KINDS.items():
             count = sum(row["cases"] for row in done(name))
             total = sum(1 for _ in kind.cases(full=True))
             print(f"{name}: {count:,} of {total:,} cases done\n  {kind.TOLD}")
-        return 0
-    if verb == "run":
-        return run(names or KINDS)
-    if verb == "table":
-        draw(README)
-        return 0
-    refuse(str(__doc__))
+    elif verb == "table":
+        results.draw(README, BEGIN, END, lines())
+    else:
+        results.refuse("torture", str(__doc__))
+    return 0
 
 
 if __name__ == "__main__":

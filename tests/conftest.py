@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ torch.set_num_threads(1)
 
 ROOT = Path(__file__).parents[1]
 """The checkout."""
+
+sys.path.insert(0, str(ROOT / "scripts"))  # whose programs are tested as well
 
 STRAY = (
     "HYDRA_FULL_ERROR", "COMP_LINE", "COMP_POINT", "FORCE_COLOR", "NO_COLOR", "TORCH_HOME",

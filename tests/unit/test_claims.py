@@ -108,7 +108,9 @@ def test_settings_are_those_of_the_whole_config(checkout: Path, claims: ModuleTy
     found = module.composed(recipe)
     assert found["optimizer.momentum"] == 0.6  # of a file that the recipe does not name
     assert not [key for key in found if key.startswith(claims.UNCLAIMED)]
-    assert {row["recipe"] for row in module.rows()} <= {each.name for each in module.recipes()}
+    assert {row["recipe"] for row in module.results.rows(module.RESULTS)} <= {
+        each.name for each in module.recipes()
+    }
 
 
 def test_what_is_measured_is_not_run_again(
