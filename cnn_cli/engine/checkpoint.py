@@ -135,10 +135,12 @@ def _own(names: Sequence[object]) -> list[str]:
 
 
 def check_finite(checkpoint: Checkpoint) -> None:
-    """Raise NonFiniteError where a weight or a buffer is not finite."""
-    for part in ("model", "ema"):
-        for name, tensor in (getattr(checkpoint, part) or {}).items():
-            if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+    """Raise NonFiniteError where a weight, a buffer or a part of the optimizer is not finite."""
+    parts: dict[str, dict[str, Any]] = {"model": checkpoint.model, "ema": checkpoint.ema or {}}
+    parts |= {f"optimizer.{key}": part for key, part in checkpoint.optimizer["state"].items()}
+    for part, tensors in parts.items():
+        for name, tensor in tensors.items():
+            if isinstance(tensor, Tensor) and not bool(tensor.isfinite().all()):
                 raise NonFiniteError(f"{part}.{name} is not finite")
 
 

@@ -23,7 +23,7 @@ ROLLBACKS = 3
 LOWER = 0.5
 
 
-class NonFiniteStepError(Exception):
+class NonFiniteStepError(TrainingError):
     """Training cannot go on as it is; the message says since when, why and what to try."""
 
 

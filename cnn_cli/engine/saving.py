@@ -9,6 +9,7 @@ from cnn_cli.engine import checkpoint
 from cnn_cli.engine.checkpoint import NonFiniteError
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.records import Record, append
+from cnn_cli.engine.recovery import NonFiniteStepError
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 from cnn_cli.errors import TrainingError
@@ -29,14 +30,15 @@ def note(task: Task, state: TrainState, record: Record) -> None:
 def save(task: Task, state: TrainState, display: Display, *, is_best: bool, final: bool) -> None:
     """Write a checkpoint. Where that fails, say so and go on with what is there already.
 
-    Raises TrainingError for the third failure in a row, the `final` save, and weights that are not
-    finite.
+    Raises TrainingError for the third failure in a row and the `final` save; NonFiniteStepError for
+    weights that are not finite.
     """
     try:
         _write_lines(task, state)
         checkpoint.save(task.run, snapshot(task, state), is_best)
     except NonFiniteError as error:
-        raise TrainingError(f"no checkpoint was written at step {state.step}: {error}") from error
+        text = f"no checkpoint was written at step {state.step}: {error}"
+        raise NonFiniteStepError(text) from error
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
         _failed(state, display, error, final)
         return

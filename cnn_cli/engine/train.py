@@ -187,7 +187,7 @@ def _note_best(task: Task, state: TrainState, validation: dict[str, float]) -> b
     before = (-math.inf, 0.0)
     if state.best is not None and state.best_loss is not None:
         before = (sign * state.best, -state.best_loss)
-    if (sign * value, -loss) <= before:
+    if not math.isfinite(loss) or (sign * value, -loss) <= before:
         state.stale += 1
         return False
     state.best, state.best_loss, state.best_step, state.stale = value, loss, state.step, 0

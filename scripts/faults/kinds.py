@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from faults import bits, disk, hostile, kills, pictures, resumes, saves, signals
+from faults import bits, disk, hostile, kills, nonfinite, pictures, resumes, saves, signals
 
 KINDS: dict[str, ModuleType] = {
     "kills": kills,
@@ -11,6 +11,7 @@ KINDS: dict[str, ModuleType] = {
     "disk": disk,
     "bits": bits,
     "signals": signals,
+    "nonfinite": nonfinite,
     "pictures": pictures,
     "hostile": hostile,
 }

@@ -95,6 +95,9 @@ def test_weights_that_are_not_finite_replace_none(run):
         bad = replace(EXAMPLE, **{part: {"net.weight": torch.tensor([1.0, math.inf])}}, step=8)
         with pytest.raises(NonFiniteError, match=rf"{part}\.net\.weight is not finite"):
             save(run, bad, is_best=True)
+    momentum = {"state": {0: {"momentum_buffer": torch.tensor([math.nan])}}, "param_groups": []}
+    with pytest.raises(NonFiniteError, match=r"optimizer\.0\.momentum_buffer is not finite"):
+        save(run, replace(EXAMPLE, optimizer=momentum, step=8), is_best=True)
     assert run.saved() == [path]
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from cnn_cli.data.contract import Dataset
 from cnn_cli.engine import checkpoint
+from cnn_cli.engine import train as loop
 from cnn_cli.engine.recovery import lower_rate
 from cnn_cli.engine.state import COUNT, GRAD_NORM, TrainState, restore
 from cnn_cli.engine.task import Task
@@ -269,3 +270,15 @@ def test_the_advice_names_the_rate_that_can_be_too_high(bench):
     options = {"momentum": 0.6, "rest_momentum": 0.9, "weight_decay": 0.0}
     state.optimizer = Muon(state.model.parameters(), lr=0.1, rest_lr=0.05, **options)
     assert lower_rate(state) == "rest_lr=0.005"
+
+
+@pytest.mark.parametrize("monitor", ["loss", "accuracy"])
+def test_a_validation_that_is_not_finite_is_never_the_best(bench, monkeypatch, monitor):
+    found = iter([(math.nan, 0.9), (0.5, 0.6), (math.nan, 0.9), (math.inf, 0.9)])
+    monkeypatch.setattr(
+        loop, "_validate", lambda *_: dict(zip(("loss", "accuracy"), next(found), strict=True))
+    )
+    task = bench.task(epochs=4, monitor=monitor)
+    state = bench.state(task)
+    bench.train(task, state)
+    assert (state.best_step, state.best_loss, state.stale) == (8, 0.5, 2)
