@@ -151,8 +151,10 @@ COMMANDS: Mapping[str, type[Config]] = {
 }
 """Command -> the type of its config."""
 
-MAX_TEXT = 1_000_000
+MAX_TEXT = 200_000
 """Characters of a recorded config that are read at most."""
+DEEPEST = 20
+"""Mappings and lists in one another that a config may have."""
 
 
 def parse(command: str, cfg: "DictConfig") -> Config:
@@ -233,8 +235,8 @@ def _lists(value: Any) -> Any:
 def from_yaml(text: str) -> dict[str, Any]:
     """What `to_yaml` wrote, read as if by a stranger: plain values only, nothing to interpolate.
 
-    Raises UserError for anything else: too long, not a mapping, YAML tags, aliases (a short text of
-    aliases of aliases takes minutes to expand), or `${`.
+    Raises UserError for anything else: too long or too deep, not a mapping, YAML tags, aliases (a
+    short text of aliases of aliases takes minutes to expand), or `${`.
     """
     import yaml
 
@@ -243,8 +245,16 @@ def from_yaml(text: str) -> dict[str, Any]:
             f"the recorded config has more than {MAX_TEXT} characters; it is not one of ours"
         )
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise UserError("the recorded config has YAML aliases; it is not one of ours")
+        depth = 0
+        for event in yaml.parse(text, yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise UserError("the recorded config has YAML aliases; it is not one of ours")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise UserError(
+                    f"the recorded config is nested {depth} deep; it is not one of ours"
+                )
         values = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(

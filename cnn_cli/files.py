@@ -20,7 +20,7 @@ from cnn_cli.errors import UserError
 
 BLOCK = 1 << 20
 LEFTOVER = re.compile(r"\..+\.(\d+)\.tmp")
-"""A temporary file's name, with the process that wrote it."""
+"""The name of a temporary file or folder, with the process that wrote it."""
 
 
 class Hashed:
@@ -53,18 +53,18 @@ def replacing(path: Path) -> Iterator[Hashed]:
     Raises OSError, with the old file untouched, where it cannot be written or reads back
     differently.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    own = temporary(path)
     try:
-        with temporary.open("wb") as raw:
+        with own.open("wb") as raw:
             file = Hashed(raw)
             yield file
             raw.flush()
             os.fsync(raw.fileno())
-        if size_and_hash(temporary, from_disk=True) != (file.size, file.sha256):
+        if size_and_hash(own, from_disk=True) != (file.size, file.sha256):
             raise OSError(errno.EIO, "reads back with other bytes than were written", str(path))
-        temporary.replace(path)
+        own.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        own.unlink(missing_ok=True)
         raise
     flush_folder(path.parent)
 
@@ -75,6 +75,12 @@ def size_and_hash(path: Path, *, from_disk: bool = False) -> tuple[int, str]:
         if from_disk and hasattr(os, "posix_fadvise"):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         return os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def flush_file(path: Path) -> None:
+    """Have what was written to a file on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def flush_folder(folder: Path) -> None:
@@ -91,8 +97,7 @@ def flush_folder(folder: Path) -> None:
 
 def move_into_place(source: Path, path: Path) -> None:
     """Rename a file that was written before, once it is on the disk."""
-    with source.open("rb+") as file:
-        os.fsync(file.fileno())
+    flush_file(source)
     source.replace(path)
     flush_folder(path.parent)
 
@@ -111,15 +116,20 @@ def check_space(folder: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, text, str(folder))
 
 
+def temporary(path: Path) -> Path:
+    """A name beside `path` that `clear_leftovers` knows when this process has ended."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
 def clear_leftovers(folder: Path) -> None:
-    """Remove the temporary files in `folder` whose process has ended without removing them."""
+    """Remove what is temporary in `folder` and whose process has ended without removing it."""
     if not folder.is_dir():
         return
     for path in folder.iterdir():
         found = LEFTOVER.fullmatch(path.name)
         if found and not _is_alive(int(found[1])):
             with suppress(OSError):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _is_alive(process: int) -> bool:

@@ -71,7 +71,7 @@ EXIT_CODES = (
     ("1", "the work failed"),
     ("2", "the request was wrong; nothing was started"),
     ("3", "a threshold of require.* was missed"),
-    ("130, 143", "interrupted (Ctrl-C, SIGTERM); the state is saved"),
+    ("130, 143, 129", "interrupted (Ctrl-C, SIGTERM, SIGHUP); the state is saved"),
     ("75", "preempted (SIGUSR1, SIGUSR2); the state is saved"),
 )
 

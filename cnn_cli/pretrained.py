@@ -204,9 +204,9 @@ def _place_of(entry: Any) -> Path:
 
 def _of_torchvision(entry: Any, name: str) -> Pretrained:
     path = _place_of(entry)
-    _obtain(entry.url, path)
-    digest = _sha256(path)
     stated = re.search(r"-([0-9a-f]{8,})\.", path.name)  # as torch.hub reads it
+    _obtain(entry.url, path, stated[1] if stated else None)
+    digest = _sha256(path)
     if stated and not digest.startswith(stated[1]):
         raise UserError(
             f"model.weights: {path} is damaged: its sha256 starts with {digest[:8]}, not"
@@ -225,12 +225,12 @@ def _of_torchvision(entry: Any, name: str) -> Pretrained:
     )
 
 
-def _obtain(url: str, path: Path) -> None:
+def _obtain(url: str, path: Path, sha256: str | None) -> None:
     if path.is_file():
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        download([url], path, size=None, md5=None)
+        download([url], path, size=None, md5=None, sha256=sha256)
     except (DownloadError, OSError) as error:
         raise UserError(
             f"model.weights: {path} is not there, and could not be downloaded from {url}: {error};"
@@ -249,11 +249,18 @@ def _of_file(path: Path) -> Pretrained:
 
 
 def _plain(path: Path) -> Any:
-    if zipfile.is_zipfile(path):
-        try:
+    try:
+        if zipfile.is_zipfile(path):
             archive.check(path)
-        except archive.NotAnArchiveError as error:
-            raise UserError(f"{path}: is no file of torch.save: {error}") from error
+        elif not _is_text(path):
+            archive.check_legacy(path)
+    except archive.HoldsCodeError as error:
+        raise UserError(
+            f"{path}: holds Python objects, not only tensors, and is not loaded ({error}); save the"
+            " weights alone by torch.save(model.state_dict(), FILE)"
+        ) from error
+    except archive.NotAnArchiveError as error:
+        raise UserError(f"{path}: is no file of torch.save: {error}") from error
     try:
         # weights_only: a file of weights is data; nothing in it is executed.
         return torch.load(path, map_location="cpu", weights_only=True)

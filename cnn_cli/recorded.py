@@ -136,7 +136,7 @@ def refuse_group(override: str, group: str, recorded: Mapping[str, Any]) -> str:
     """Why a resumed run takes no other option of `group`."""
     node = recorded.get(group)
     was = (
-        f"; recorded: {node['_target_']}"
+        f"; recorded: {str(node['_target_']).rpartition('.')[2]}"
         if isinstance(node, Mapping) and "_target_" in node
         else ""
     )

@@ -1,25 +1,15 @@
-"""The run's folder: the names in it, who may write there, and how it is found again."""
+"""The run's folder: the names in it, and how it is found again."""
 
 import json
-import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from cnn_cli import sidecar
 from cnn_cli.errors import UserError, closest
-from cnn_cli.files import check_writable, clear_leftovers
-
-try:
-    import fcntl
-except ImportError:  # Windows: there, nothing keeps two processes out of one folder
-    fcntl = None  # type: ignore[assignment]
-
-LOCK = ".lock"
+from cnn_cli.files import check_writable
 
 SWEEPS = "sweeps"
 """Folder under run.root that holds the jobs of multirun sweeps; `latest` leaves them out."""
@@ -73,12 +63,29 @@ class Run:
 
     def pointer(self, name: Literal["best", "last"]) -> Path | None:
         """The checkpoint that best.json or last.json names, if it is there."""
-        try:
-            record = json.loads((self.checkpoints / f"{name}.json").read_text())
-            path = self.checkpoints / Path(record["checkpoint"]).name
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        named = sidecar.named(self.checkpoints / f"{name}.json")
+        path = self.checkpoints / (named or "")
         return path if path.is_file() else None
+
+    def best(self) -> tuple[Path | None, str]:
+        """The best checkpoint, if it is there, and what is wrong with best.json or with it.
+
+        What best.json should say stands in last.json as well.
+        """
+        file, last = self.checkpoints / "best.json", self.checkpoints / "last.json"
+        own, other = sidecar.named(file), sidecar.named(last, "best")
+        newest = sidecar.named(last) or ""
+        if own is None:
+            wrong = f"{file}: cannot be read" if file.exists() else f"{file}: is not there"
+            wrong = wrong if other or file.exists() else ""  # as in a run without validation
+        elif other and own != other and own <= newest:  # not of a save that was cut short
+            wrong = f"{file}: names {own}, and {last.name} says {other}"
+        else:
+            other, wrong = own, ""
+        path = self.checkpoints / (other or "")
+        if other and not path.is_file():
+            return None, f"{path}: the best checkpoint is not there"
+        return (path if other else None), wrong
 
     def saved(self) -> list[Path]:
         """The checkpoints, the furthest step first; at the end those whose save was cut short."""
@@ -87,12 +94,26 @@ class Run:
         return list(dict.fromkeys([*whole, *others]))
 
     def read_metrics(self) -> tuple[dict[str, Any], ...]:
-        """The lines of metrics.jsonl; empty where there is none."""
+        """The lines of metrics.jsonl; empty where there is none.
+
+        Raises UserError for a line that is none of ours.
+        """
         if not self.metrics.is_file():
             return ()
-        lines = self.metrics.read_text().splitlines(keepends=True)
+        lines = self.metrics.read_bytes().splitlines(keepends=True)
         # The last line of a killed run may be cut; a resume writes it anew.
-        return tuple(json.loads(line) for line in lines if line.endswith("\n"))
+        return tuple(
+            self._line(number, line) for number, line in enumerate(lines, 1) if line.endswith(b"\n")
+        )
+
+    def _line(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            found: Any = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{self.metrics}: line {number} is damaged ({error})") from error
+        if not isinstance(found, dict):
+            raise UserError(f"{self.metrics}: line {number} is damaged (no figures)")
+        return found
 
     def validation_accuracy(self, step: int) -> float | None:
         """What metrics.jsonl has for the weights of `step`; None where they were not validated."""
@@ -106,53 +127,6 @@ class Run:
             names = (self.folder / f"{self.report.name}-{number}" for number in numbers)
             self.report.rename(next(name for name in names if not name.exists()))
         self.report.mkdir()
-
-
-@contextmanager
-def claimed(folder: Path, is_new: bool) -> Iterator[None]:
-    """Have `folder` to oneself, made where it is new; gone again if nothing was written into it.
-
-    Raises UserError where it cannot be made, or where another process is at work in it.
-    """
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=not (is_new and made))
-        lock = (folder / LOCK).open("a+")
-    except OSError as error:
-        raise UserError(f"{folder}: the run's folder cannot be made: {error.strerror}") from error
-    with lock:
-        _lock(lock, folder)
-        for place in (folder, Run(folder).checkpoints):
-            clear_leftovers(place)
-        if is_new and any(path.name != LOCK for path in folder.iterdir()):
-            raise UserError(f"{folder}: is not empty; another process may just have used it")
-        try:
-            yield
-        finally:
-            if made and [path.name for path in folder.iterdir()] == [LOCK]:
-                (folder / LOCK).unlink()
-                _remove_empty(made)
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    """Remove `folders`, the inner ones first, up to one that others use by now."""
-    with suppress(OSError):
-        for folder in folders:
-            folder.rmdir()
-
-
-def _lock(file: IO[str], folder: Path) -> None:
-    """The system gives the lock back when the process ends, however it ends."""
-    try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        who = file.read().strip() or "?"
-        raise UserError(f"{folder}: process {who} is at work in this run's folder") from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
 
 
 def stamp() -> str:
@@ -255,23 +229,31 @@ def find_run(ref: str, root: Path) -> Run | Path:
 
 def _soundest(run: Run, prefer: Literal["best", "last"], ref: str) -> Found:
     """The first of the run's checkpoints that is whole, in the order of preference."""
-    best = run.pointer("best") if prefer == "best" else None
-    order = dict.fromkeys([*([best] if best else []), *run.saved()])
-    faults: list[str] = []
-    for path in order:
+    best, wrong = run.best() if prefer == "best" else (None, "")
+    saved = run.saved()
+    faults = [wrong] if wrong else []
+    for path in dict.fromkeys([*([best] if best else []), *saved]):
         reason = sidecar.fault(path)
         if not reason:
             notes = [f"{fault}; {path.name} is used instead" for fault in faults]
             if not sidecar.path_of(path).is_file():
                 notes.append(f"{path}: the save was cut short, but the file is whole")
+            elif prefer == "last":
+                notes += [
+                    f"{other}: has no {sidecar.path_of(other).name}, so its save was cut short;"
+                    f" {path.name} is used instead"
+                    for other in saved
+                    if other.name > path.name and not sidecar.path_of(other).is_file()
+                ]
             return Found(path, tuple(notes))
         faults.append(f"{path}: {reason}")
     if faults:
-        raise UserError(f"{ref}: no checkpoint of this run is whole: {'; '.join(faults)}")
+        raise UserError(f"{ref}: no checkpoint of this run is whole", *faults)
     raise UserError(f"{ref}: {run.folder} holds no checkpoint")
 
 
 def run_of(checkpoint: Path) -> Run | None:
     """The run that a checkpoint file lies in; None for a file on its own."""
     run = Run(checkpoint.resolve().parent.parent)
-    return run if run.config.is_file() and checkpoint.parent.name == "checkpoints" else None
+    known = run.config.is_file() or (run.checkpoints / "last.json").is_file()
+    return run if known and checkpoint.parent.name == "checkpoints" else None

@@ -4,6 +4,7 @@ torch.load checks neither the zip's checksums nor its length. Nothing here needs
 """
 
 import json
+import re
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -11,11 +12,18 @@ from typing import Any
 
 from cnn_cli.files import size_and_hash, write_json
 
+NAME = re.compile(r"step-\d{8,}\.ckpt")
+
 UNREADABLE = (
     *(OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError),
     ValueError,  # of a name in the zip that is no UTF-8 any more, among others
 )
 """What zipfile raises for a file that is damaged."""
+
+
+def name_of(step: int) -> str:
+    """The file of the checkpoint after `step` steps."""
+    return f"step-{step:08d}.ckpt"
 
 
 def path_of(checkpoint: Path) -> Path:
@@ -70,6 +78,21 @@ def _read(sidecar: Path) -> tuple[int, str] | None:
         return record["size"], record["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def named(file: Path, key: str = "checkpoint") -> str | None:
+    """The checkpoint that a pointer (best.json, last.json) names; None where it says nothing sure.
+
+    The step beside it has to be that of its name.
+    """
+    try:
+        record: Any = json.loads(file.read_bytes())
+        name = record[key]
+        if not NAME.fullmatch(name) or name_of(record["step"]) != record["checkpoint"]:
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(name)
 
 
 def committed(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
-EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 75, "SIGUSR2": 75}
+EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGUSR1": 75, "SIGUSR2": 75}
 
 
 class Stopped(BaseException):
@@ -23,8 +23,7 @@ def raising() -> Iterator[None]:
     Ctrl-C raises KeyboardInterrupt, as ever. What is open is closed on the way, and folders that
     were made for nothing are removed.
     """
-    numbers = [getattr(signal, name) for name in EXIT_CODES if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers if number != signal.SIGINT}
+    before = {number: signal.getsignal(number) for number in _heeded() if number != signal.SIGINT}
 
     def stop(number: int, _frame: FrameType | None) -> None:
         _set(before)
@@ -35,6 +34,13 @@ def raising() -> Iterator[None]:
         yield
     finally:
         _set(before)
+
+
+def _heeded() -> list[int]:
+    """The signals that are there, and not ignored because of nohup."""
+    numbers = [getattr(signal, name) for name in EXIT_CODES if hasattr(signal, name)]
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none, nor SIGUSR1
+    return [n for n in numbers if n != hang_up or signal.getsignal(n) != signal.SIG_IGN]
 
 
 def _set(handlers: Mapping[int, object]) -> None:
@@ -50,10 +56,8 @@ class Interrupts:
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
-        for name in EXIT_CODES:
-            number = getattr(signal, name, None)  # Windows has no SIGUSR1
-            if number is not None:
-                self._before[number] = signal.signal(number, self._note)
+        for number in _heeded():
+            self._before[number] = signal.signal(number, self._note)
         return self
 
     def _note(self, number: int, _frame: FrameType | None) -> None:

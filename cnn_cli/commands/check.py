@@ -110,6 +110,8 @@ def _pictures(config: TrainConfig, overrides: list[str], device: Device, display
     total = len(dataset.train) + len(dataset.val) + len(dataset.test)
     with counting(display.console, "pictures", total) as advance:
         found = inspect(dataset, advance)
+    for note in dataset.notes:
+        display.say(f"note: {note}", markup=False)
     failed = say_data(display, dataset, found)
     folder = new_folder(Path(config.run.root) / CHECKS, f"{stamp()}_data")
     files = ["check.json"]

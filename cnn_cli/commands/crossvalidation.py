@@ -20,9 +20,10 @@ from cnn_cli.engine.display import Display, duration
 from cnn_cli.errors import UserError
 from cnn_cli.files import write_json
 from cnn_cli.inputs import selection
+from cnn_cli.lock import claimed
 from cnn_cli.report.intervals import cross_validated, wilson
 from cnn_cli.report.report import Report
-from cnn_cli.run import CROSS_VALIDATION, Run, claimed
+from cnn_cli.run import CROSS_VALIDATION, Run
 from cnn_cli.sections import RequireConfig
 
 TrainOnce = Callable[[TrainConfig, list[str], Path | None], int]

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from cnn_cli.data.contract import Dataset
 from cnn_cli.data.inspection import Inspection, Place, labels_of
+from cnn_cli.data.manifest import CAP
 from cnn_cli.engine.display import Display
 
 SHOWN = 10
@@ -49,10 +50,12 @@ def say_data(display: Display, dataset: Dataset, found: Inspection) -> bool:
     failed = bool(found.unreadable or sort.leaks or sort.torn)
     verdict = ("FAIL", "bold red") if failed else ("PASS", "bold green")
     display.say(Text.assemble(("data  ", "bold"), verdict, f"  {dataset.name}: {sizes} pictures"))
+    train = [place for place, _ in found.unreadable if place[0] == "train"]
+    few = len(train) == len(found.unreadable) <= max(1, found.counts.get("train", 0) // CAP)
+    skip = ", or leave them out of training by dataset.unreadable=skip" if few else ""
     _list(
         display,
-        f"cannot be read: {len(found.unreadable)}; repair or remove them, or leave them out of"
-        " training by dataset.unreadable=skip",
+        f"cannot be read: {len(found.unreadable)}; repair or remove them{skip}",
         [reason.removesuffix("; repair or remove it") for _, reason in found.unreadable],
     )
     _list(

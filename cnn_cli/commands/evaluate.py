@@ -4,7 +4,13 @@ from pathlib import Path
 
 from cnn_cli import build
 from cnn_cli.commands.reporting import check_required, check_sensible, evaluate, list_files
-from cnn_cli.commands.trained import evaluation_node, find, load, output_folder
+from cnn_cli.commands.trained import (
+    evaluation_node,
+    find,
+    load,
+    output_folder,
+    warn_of_other_pictures,
+)
 from cnn_cli.config import EvaluateConfig
 from cnn_cli.device import choose
 from cnn_cli.engine.display import Display
@@ -28,6 +34,7 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
         style="bold",
         markup=False,
     )
+    warn_of_other_pictures(dataset, node, trained, config.split, display)
     report, predictions = evaluate(
         trained,
         dataset,

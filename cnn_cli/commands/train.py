@@ -17,6 +17,7 @@ from cnn_cli.device import choose
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.display import Display, duration
 from cnn_cli.engine.environment import environment
+from cnn_cli.engine.records import whole_lines
 from cnn_cli.engine.state import TrainState, restore
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
@@ -24,10 +25,11 @@ from cnn_cli.engine.train import train
 from cnn_cli.errors import TrainingError, UserError
 from cnn_cli.files import replacing, write_json
 from cnn_cli.inputs import located, selection
+from cnn_cli.lock import claimed
 from cnn_cli.report.files import CONFUSION, write_report
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import print_report
-from cnn_cli.run import Run, claimed, find_run, run_folder, run_of
+from cnn_cli.run import Run, find_checkpoint, find_run, run_folder, run_of
 from cnn_cli.signals import EXIT_CODES
 
 
@@ -66,11 +68,17 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
     `folder` is the job's own folder in a sweep. Raises UserError for what can only be seen with
     the data at hand, and TrainingError where training itself fails.
     """
-    display = Display(brief=folder is not None)
+    display = Display(brief=folder is not None, lasting=True)
     device = choose(config.device)
-    path = find(config.resume, config.run.root, display, "last") if config.resume else None
+    root, path = Path(config.run.root), None
+    if config.resume:
+        path = find_checkpoint(config.resume, root, "last").path
     where = _where(config, folder, path)
     with claimed(where, is_new=path is None):
+        if config.resume:  # again: until now another process may have gone on with it
+            own = isinstance(find_run(config.resume, root), Run)
+            path = find(str(where) if own else config.resume, config.run.root, display, "last")
+            _where(config, folder, path)
         saved = checkpoint.load(path) if path else None
         first, notes = None, list[str]()
         if not saved:  # a resumed run has weights, and pictures, of its own
@@ -81,7 +89,7 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
         notes += pretrained.prepare(model, config.model, first, dataset.classes)
         task, state = wiring.task(config, device, preprocessing, dataset, Run(where), model)
         if saved and path:
-            _resume(task, state, saved)
+            notes += _resume(task, state, saved)
             checkpoint.adopt(task.run, path, saved)
         with display.logging(task.run.log):
             _write_start(config, overrides, task, state, first)
@@ -112,7 +120,11 @@ def _short(node: Mapping[str, Any]) -> str:
     return str(node.get("name") or target).lower()
 
 
-def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> None:
+def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> list[str]:
+    """Have the state as it was saved; gives notes on what the run's folder lacks by now.
+
+    Raises UserError where the run has come to its end, or the checkpoint is of something else.
+    """
     if task.dataset.fingerprint != saved.fingerprint:
         raise UserError(
             "resume: the data set is not the one this run was started on (other pictures, labels or"
@@ -129,12 +141,21 @@ def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> None
             f"resume: this run has stopped early: no better validation in {saved.stale} of them,"
             f" and trainer.patience={patience}; start a new run with more patience to train longer"
         )
-    if saved.elapsed >= task.max_seconds:
+    if saved.elapsed >= task.max_seconds and task.run.is_reported:
         raise UserError(
             f"resume: trainer.max_time={task.trainer.max_time} is used up: this run has trained for"
             f" {duration(saved.elapsed)}; give more, or trainer.max_time=null"
         )
     restore(state, saved)
+    notes = []
+    state.metrics_bytes = whole_lines(task.run.metrics, saved.metrics_bytes)
+    if state.metrics_bytes < saved.metrics_bytes:
+        notes.append(f"{task.run.metrics} has lost lines; new ones follow those that are whole")
+    best = task.run.checkpoints / sidecar.name_of(saved.best_step or 0)
+    if saved.best_step is not None and (fault := sidecar.fault(best)):
+        state.best, state.best_loss, state.best_step = None, None, None
+        notes.append(f"{best}: {fault}; it was the best, which is chosen anew from here on")
+    return notes
 
 
 def _train_and_report(
@@ -185,14 +206,26 @@ def _write_start(
     if first is not None:
         record["weights"] = {"file": str(first.path.resolve()), "sha256": first.sha256}
     if config.resume is not None:
-        before = [line for line in run.config.read_text().splitlines(True) if line.startswith("# ")]
+        lines = (
+            run.config.read_text(errors="replace").splitlines(True) if run.config.exists() else []
+        )
+        before = [line for line in lines if line.startswith("# ")]
         given = [*before, f"# resumed at step {state.step}\n", *given]
-        started = json.loads(run.environment.read_text())
+        started = _recorded_environment(run)
         resumed = [*started.get("resumed", []), {"step": state.step, **record}]
         record = {**started, "resumed": resumed}
     with replacing(run.config) as file:
         file.write(("".join(given) + task.config).encode())
     write_json(run.environment, record)
+
+
+def _recorded_environment(run: Run) -> dict[str, Any]:
+    """environment.json of the run's start; empty where it is damaged or gone."""
+    try:
+        found = json.loads(run.environment.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _sample(task: Task, board: Board) -> None:
@@ -221,7 +254,7 @@ def _report(
     task.run.clear_report()
     folder = task.run.report
     files = write_report(report, predictions, folder)
-    which = "last" if state.best is None else "best"
+    which = "best" if trained.step == state.best_step else "last"
     epoch = -(-trained.step // task.plan.steps_per_epoch)
     display.say(f"\n{split} split, {which} weights (epoch {epoch})", style="bold")
     for console in display.consoles:

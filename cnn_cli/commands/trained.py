@@ -9,7 +9,7 @@ from torch import nn
 
 from cnn_cli import build, inputs
 from cnn_cli.config import Node, from_yaml
-from cnn_cli.data.contract import Preprocessing
+from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.device import Device
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.display import Display
@@ -87,6 +87,19 @@ def evaluation_node(node: Node, trained: Trained, overrides: list[str]) -> Node:
     return {**node, **whole, **test}
 
 
+def warn_of_other_pictures(
+    dataset: Dataset, node: Node, trained: Trained, split: str, display: Display
+) -> None:
+    """Say so where the folder of the training has other pictures by now, and is cut anew."""
+    places, before = inputs.located(node), inputs.located(trained.config["dataset"])
+    same = all(places.get(key) == before.get(key) for key in node)
+    if same and dataset.fingerprint != trained.fingerprint:
+        display.warn(
+            f"{dataset.name} is not as it was in training (other pictures, labels or classes):"
+            f" where its splits are cut, the {split} split may hold pictures that were trained on"
+        )
+
+
 def find(ref: str, root: str, display: Display, prefer: Literal["best", "last"] = "best") -> Path:
     """The checkpoint that `ref` means; says which ones were passed over for it."""
     found = find_checkpoint(ref, Path(root), prefer)
@@ -116,4 +129,7 @@ def output_folder(
         return new_folder(job.parent, job.name)
     run = run_of(path) if path else None
     parent = run.folder if run else Path(root)
-    return new_folder(parent / kind, f"{stamp()}_{what}")
+    try:
+        return new_folder(parent / kind, f"{stamp()}_{what}")
+    except UserError as error:
+        raise UserError(f"{error}; output=FOLDER names another place") from error

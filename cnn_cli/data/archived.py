@@ -2,7 +2,6 @@
 
 import shutil
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -13,10 +12,12 @@ from pathlib import Path
 from cnn_cli.data.download import DownloadError, download, md5_of
 from cnn_cli.data.places import locked, places
 from cnn_cli.errors import UserError
-from cnn_cli.files import move_into_place
+from cnn_cli.files import clear_leftovers, move_into_place, temporary
 
 LARGEST = 1 << 28
 """Bytes that one file of an archive may have; the largest of the original ones has 221 MB."""
+MEMBERS, RATIO = 100_000, 100
+"""Files in an archive, and times its own size that it may unpack to."""
 
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error)
 
@@ -116,11 +117,16 @@ def _extract(wanted: Archive, archive: Path, folder: Path) -> None:
     """Write the wanted files of the archive to `folder`, each one whole or not at all."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".extract-") as scratch:
+        clear_leftovers(folder.parent)
+        scratch = temporary(folder)
+        scratch.mkdir()
+        try:
             unpack = _unzip if archive.suffix == ".zip" else _untar
-            unpack(wanted, archive, Path(scratch))
+            unpack(wanted, archive, scratch)
             for name in wanted.files:
-                move_into_place(Path(scratch, name), folder / name)
+                move_into_place(scratch / name, folder / name)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     except (*_DAMAGED, FileNotFoundError) as error:
         raise UserError(
             f"dataset.root: {archive} is no archive of {wanted.title}: {error}"
@@ -131,32 +137,41 @@ def _extract(wanted: Archive, archive: Path, folder: Path) -> None:
 
 def _untar(wanted: Archive, archive: Path, folder: Path) -> None:
     """Only the wanted files, without the folders they claim to be in."""
+    most = max(LARGEST, RATIO * archive.stat().st_size)
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, members=_members(wanted, tar), filter="data")
+        tar.extractall(folder, members=_members(wanted, tar, most), filter="data")
 
 
-def _members(wanted: Archive, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    for member in tar:
+def _members(wanted: Archive, tar: tarfile.TarFile, most: int) -> Iterator[tarfile.TarInfo]:
+    """The wanted ones; `most` bytes may be unpacked on the way to them."""
+    taken = set[str]()
+    for number, member in enumerate(tar):
         name = Path(member.name).name
+        if number > MEMBERS or member.offset_data + member.size > most:
+            raise tarfile.TarError(f"it unpacks to more than {most:,} bytes or {MEMBERS:,} files")
         if name in wanted.files and member.isfile():
-            _check_size(name, member.size)
+            _check_member(name, member.size, taken)
             yield member.replace(name=name)
 
 
 def _unzip(wanted: Archive, archive: Path, folder: Path) -> None:
     """Only the wanted files, without the folders they claim to be in."""
+    taken = set[str]()
     with zipfile.ZipFile(archive) as packed:
         for member in packed.infolist():
             name = Path(member.filename).name
             if name in wanted.files and not member.is_dir():
-                _check_size(name, member.file_size)
+                _check_member(name, member.file_size, taken)
                 with packed.open(member) as inside, (folder / name).open("wb") as file:
                     shutil.copyfileobj(inside, file)
 
 
-def _check_size(name: str, size: int) -> None:
+def _check_member(name: str, size: int, taken: set[str]) -> None:
     if size > LARGEST:
         raise tarfile.TarError(f"its {name} would take {size:,} bytes")
+    if name in taken:
+        raise tarfile.TarError(f"it has {name} twice")
+    taken.add(name)
 
 
 def _complete(wanted: Archive, folder: Path) -> bool:

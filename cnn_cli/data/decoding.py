@@ -220,6 +220,6 @@ def _start_worker(worker: int) -> None:  # noqa: ARG001 (torch passes it)
 
     It finishes the step, for which it needs its workers, and then ends them.
     """
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
         if hasattr(signal, name):  # Windows has no SIGUSR1
             signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -1,6 +1,7 @@
 """A file from the first address that gives it whole: continued where it was cut, checked by md5."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -10,10 +11,14 @@ from urllib.request import Request, urlopen
 
 from cnn_cli.data.progress import progress
 from cnn_cli.errors import UserError
-from cnn_cli.files import move_into_place
+from cnn_cli.files import move_into_place, size_and_hash
 
 TIMEOUT = 15.0
 """Seconds without an answer after which an address is given up."""
+SLOWEST, LOOK = 1_000, 30.0
+"""Bytes a second below which an address is given up, on average since LOOK seconds ago."""
+MOST = 4 << 30
+"""Bytes that a file of unknown size may have; the largest of the known ones has 2.6 GB."""
 CUTS = 20
 """Broken connections after which an address is given up, though each one brought a piece."""
 BLOCK = 1 << 18
@@ -23,12 +28,19 @@ class DownloadError(Exception):
     """No address gave the file; the message says why for each of them."""
 
 
-def download(urls: Sequence[str], path: Path, *, size: int | None, md5: str | None) -> None:
+class _UselessError(URLError):
+    """An address that is not worth another try."""
+
+
+def download(
+    urls: Sequence[str], path: Path, *, size: int | None, md5: str | None, sha256: str | None = None
+) -> None:
     """Write `path`, trying `urls` in order; `size` in bytes and `md5` (hex) as far as known.
 
-    What a cut download left in `path`.part is continued, by any address, if an md5 can tell whether
-    the pieces belong together. Raises DownloadError when no address gives the file, and UserError
-    when it cannot be written or an address is no http, https or file address.
+    Of `sha256` the beginning will do. What a cut download left in `path`.part is continued, by any
+    address, if an md5 can tell whether the pieces belong together. Raises DownloadError when no
+    address gives the file, and UserError when it cannot be written or an address is no http, https
+    or file address.
     """
     for url in urls:
         if urlsplit(url).scheme not in ("http", "https", "file"):
@@ -38,7 +50,7 @@ def download(urls: Sequence[str], path: Path, *, size: int | None, md5: str | No
         part.unlink(missing_ok=True)
     problems = []
     for url in urls:
-        problem = _attempt(url, part, size, md5)
+        problem = _attempt(url, part, size, md5, sha256)
         if problem is None:
             move_into_place(part, path)
             return
@@ -52,22 +64,30 @@ def md5_of(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _attempt(url: str, part: Path, size: int | None, md5: str | None) -> str | None:
+def _attempt(
+    url: str, part: Path, size: int | None, md5: str | None, sha256: str | None
+) -> str | None:
     """Complete `part` from `url`: None when it is whole and right, else what was wrong."""
     for _ in range(CUTS):
         before = _length(part)
         try:
             _fetch(url, part, size)
         except (OSError, HTTPException) as error:
-            if _length(part) == before:
+            if _length(part) == before or isinstance(error, _UselessError):
                 return _reason(error)
             continue  # cut on the way, or an unusable rest was dropped: go on from there
-        if md5 is None or md5_of(part) == md5:
+        if _is_right(part, md5, sha256):
             return None
         part.unlink()
         if before == 0:
             return "gives other bytes than the original file's"
     return f"the connection was cut {CUTS} times"
+
+
+def _is_right(part: Path, md5: str | None, sha256: str | None) -> bool:
+    if sha256 is not None and not size_and_hash(part)[1].startswith(sha256):
+        return False
+    return md5 is None or md5_of(part) == md5
 
 
 def _fetch(url: str, part: Path, size: int | None) -> None:
@@ -109,9 +129,19 @@ def _save(answer: HTTPResponse, part: Path, have: int, total: int | None, url: s
             part.open("ab" if have else "wb") as file,
             progress(text, total, done=have, size=True) as advance,
         ):
+            since, come = time.monotonic(), 0
             while block := _read(answer):
                 file.write(block)
                 advance(len(block))
+                have += len(block)
+                if have > (MOST if total is None else total):
+                    file.truncate(0)
+                    raise _UselessError(f"gives more than the {total or MOST:,} bytes of the file")
+                come, now = come + len(block), time.monotonic()
+                if now - since > LOOK:
+                    if come < SLOWEST * LOOK:
+                        raise _UselessError(f"sends less than {SLOWEST:,} bytes a second")
+                    since, come = now, 0
     except URLError:
         raise
     except OSError as error:
@@ -120,7 +150,7 @@ def _save(answer: HTTPResponse, part: Path, have: int, total: int | None, url: s
 
 def _read(answer: HTTPResponse) -> bytes:
     try:
-        return answer.read(BLOCK)
+        return answer.read1(BLOCK)  # what has come, be it little
     except (OSError, HTTPException) as error:
         raise URLError(error) from error
 

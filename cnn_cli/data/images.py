@@ -1,5 +1,7 @@
 """Pictures of any kind -> uint8 tensors of the channels and size that a model expects."""
 
+import os
+import stat
 import warnings
 from pathlib import Path
 
@@ -38,6 +40,8 @@ def read_image(path: Path | str, preprocessing: Preprocessing) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oddities of metadata; pixels that are wrong raise
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  a pipe would be waited for
+                raise UnreadableImage(path, "no regular file")
             pixels = _decode(path, preprocessing.size)
     except UnreadableImage:
         raise

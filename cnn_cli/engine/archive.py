@@ -5,9 +5,10 @@ torch.load(weights_only=True) runs no code of a file, but it believes the sizes 
 
 import io
 import pickle
+import pickletools
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ITEM_SIZES = {
     "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2,
@@ -16,12 +17,41 @@ ITEM_SIZES = {
 }  # fmt: skip
 """Bytes of an item in each kind of storage."""
 
-LONGEST_PICKLE = 1 << 26
+LONGEST_PICKLE = 1 << 22
 """Bytes of the description of the tensors; that of a large model has less than one megabyte."""
+MOST_INSTRUCTIONS = 1_000_000
+"""Of a description; each can make an object of 64 bytes. A large model has 50 for each tensor."""
+CALLED = {
+    "collections.OrderedDict", "collections.Counter", "__builtin__.set", "__builtin__.complex",
+    "_codecs.encode", "torch.Size", "torch.device", "torch.nn.parameter.Parameter",
+    "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_parameter", "torch.serialization._get_layout",
+}  # fmt: skip
+"""What a description may call: none of these allocates more than it is given."""
 
 
 class NotAnArchiveError(Exception):
     """The file is none of torch.save, or claims what it does not hold; the message says what."""
+
+
+class HoldsCodeError(NotAnArchiveError):
+    """It is one, and calls functions when it is read."""
+
+
+def check_legacy(path: Path) -> None:
+    """As `check`, for the format before torch 1.6: pickles one after another, then the storages."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        text = file.read(LONGEST_PICKLE)
+    claims: dict[str, int] = {}
+    begin = 0
+    for _ in range(4):  # magic number, protocol, the machine's number formats, the description
+        length = _length(text[begin:])
+        for kind, key, number in _storages(text[begin : begin + length], legacy=True):
+            claims[key] = ITEM_SIZES.get(kind, 1) * number
+        begin += length
+    if sum(claims.values()) > size:
+        raise NotAnArchiveError(f"it claims {sum(claims.values()):,} bytes and has {size:,}")
 
 
 def check(path: Path) -> None:
@@ -39,6 +69,7 @@ def check(path: Path) -> None:
                 raise NotAnArchiveError("it has no data.pkl, or several")
             description = described[0]
             text = archive.read(description)
+            _length(text)
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError) as error:
         raise NotAnArchiveError(f"no zip file of torch.save ({error})") from error
     root = description.filename.removesuffix("data.pkl")
@@ -58,11 +89,31 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
         raise NotAnArchiveError(f"its data.pkl has more than {LONGEST_PICKLE:,} bytes")
 
 
-def _storages(text: bytes) -> list[tuple[str, str, int]]:
+def _length(text: bytes) -> int:
+    """Bytes of the first pickle in `text`.
+
+    Raises NotAnArchiveError where one of its places in memory has a number beyond its length: the
+    unpickler would make room for all the numbers below.
+    """
+    length = 0
+    try:
+        for number, (code, argument, place) in enumerate(pickletools.genops(io.BytesIO(text))):
+            length = (place or 0) + 1
+            too_many = number > MOST_INSTRUCTIONS
+            if too_many or ("PUT" in code.name and argument is not None and argument > len(text)):
+                raise NotAnArchiveError("its description claims more memory than it can use")
+    except (ValueError, IndexError, OverflowError) as error:
+        raise NotAnArchiveError(f"its description cannot be read ({error})") from error
+    return length
+
+
+def _storages(text: bytes, *, legacy: bool = False) -> list[tuple[str, str, int]]:
     """(kind, key, number of items) of every storage that a description names."""
-    reader = _Claims(io.BytesIO(text))
+    reader = _Claims(io.BytesIO(text), legacy)
     try:
         reader.load()
+    except NotAnArchiveError:
+        raise
     except RecursionError as error:
         raise NotAnArchiveError("its description is nested too deeply") from error
     except Exception as error:  # a description that is cut, or no pickle: anything may be raised
@@ -71,13 +122,17 @@ def _storages(text: bytes) -> list[tuple[str, str, int]]:
 
 
 class _Stub:
-    """In place of whatever a pickle names: made, called and filled without any effect."""
+    """In place of whatever a pickle names: called and filled without any effect."""
+
+    name = ""
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        if cls.name not in CALLED:
+            raise HoldsCodeError(f"it calls {cls.name}, as no file of weights does")
+        return object.__new__(cls)
 
     def __init__(self, *_: Any, **__: Any) -> None:
-        self.items: list[Any] = []
-
-    def __call__(self, *_: Any, **__: Any) -> "_Stub":
-        return _Stub()
+        """As of an object, whatever it is given."""
 
     def __setstate__(self, _: Any) -> None:
         pass
@@ -95,20 +150,27 @@ class _Stub:
 class _Claims(pickle.Unpickler):
     """Notes the storages; builds dicts, lists and numbers only, and imports nothing at all."""
 
-    def __init__(self, file: io.BytesIO) -> None:
+    def __init__(self, file: io.BytesIO, legacy: bool) -> None:
         super().__init__(file, encoding="utf-8")
+        self.kinds: dict[str, type[_Stub]] = {}
+        self.length = len(("storage", "kind", "key", "place", "n")) + legacy  # and a view's place
         self.found: list[tuple[str, str, int]] = []
 
     def find_class(self, module: str, name: str) -> Any:
         """A stand-in that remembers its name, for anything that the pickle names."""
-        return type(name.rpartition(".")[2] or "_", (_Stub,), {"__module__": module})
+        full = f"{module}.{name}"
+        if full not in CALLED and not full.startswith("torch."):
+            raise HoldsCodeError(f"it names {full}, as no file of weights does")
+        if full not in self.kinds:
+            self.kinds[full] = type(name.rpartition(".")[2] or "_", (_Stub,), {"name": full})
+        return self.kinds[full]
 
     def persistent_load(self, pid: Any) -> Any:
         """torch's ("storage", kind, key, place, number of items)."""
-        if not isinstance(pid, tuple) or len(pid) != len(("storage", "kind", "key", "place", "n")):
+        if not isinstance(pid, tuple) or len(pid) != self.length:
             raise pickle.UnpicklingError("a reference that is no storage")
-        _, kind, key, _, number = pid
+        _, kind, key, _, number = pid[:5]
         if not isinstance(number, int) or number < 0:
             raise pickle.UnpicklingError("a storage of no known size")
         self.found.append((getattr(kind, "__name__", str(kind)), str(key), number))
-        return _Stub()
+        return object.__new__(_Stub)

@@ -1,7 +1,6 @@
 """Checkpoints: plain data in torch's zip format, committed by a sidecar with size and sha256."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,9 +49,10 @@ class Checkpoint:
     versions: dict[str, str]
     watch: dict[str, Any] | None = None
     """of a schedule that listens to validations; absent in older files"""
+    recorded: int | None = None
+    """the step of the last line of metrics.jsonl, as far as it is known; absent in older files"""
 
 
-NAME = re.compile(r"step-\d{8}\.ckpt")
 KEPT = 2
 """Newest checkpoints that are kept, beside the best: should the last be damaged, one is left."""
 
@@ -62,10 +62,6 @@ MARGIN = 1 << 16
 
 class NonFiniteError(Exception):
     """Weights that nobody would want back: a checkpoint must not replace good ones by them."""
-
-
-def name_of(step: int) -> str:
-    return f"step-{step:08d}.ckpt"
 
 
 def save(run: Run, checkpoint: Checkpoint, is_best: bool) -> Path:
@@ -79,34 +75,35 @@ def save(run: Run, checkpoint: Checkpoint, is_best: bool) -> Path:
     folder = run.checkpoints
     folder.mkdir(exist_ok=True)
     check_space(folder, _size(checkpoint) + MARGIN)
-    path = folder / name_of(checkpoint.step)
-    sidecar.path_of(path).unlink(missing_ok=True)  # of a save that was never committed
+    path = folder / sidecar.name_of(checkpoint.step)
     with replacing(path) as file:
         torch.save(_plain(checkpoint), cast("IO[bytes]", file))  # it only writes
+        file.flush()  # a disk that is full says so here, while the old sidecar is there
+        sidecar.path_of(path).unlink(missing_ok=True)
     sidecar.write(path, checkpoint.step, file.size, file.sha256)
-    point(run, path, is_best)
+    point(run, path, checkpoint.step if is_best else checkpoint.best_step)
     return path
 
 
-def point(run: Run, path: Path, is_best: bool) -> None:
-    """Make `path` the last checkpoint, and the best; then remove what is no longer kept.
+def point(run: Run, path: Path, best_step: int | None) -> None:
+    """Make `path` the last checkpoint and that of `best_step` the best; remove what nobody keeps.
 
+    Which is the best is known to the training itself: a best.json that is damaged is written anew.
     last.json is also a journal: `kept` are the files that this run has written, newest first, and
     `obsolete` those to remove, which a process that was killed has left to the next one. What
     somebody else has put there stays.
     """
     folder = run.checkpoints
-    record = {"step": int(path.stem.partition("-")[2]), "checkpoint": path.name}
-    if is_best:
-        write_json(folder / "best.json", record)
+    best = None if best_step is None else sidecar.name_of(best_step)
+    best = best if best and (folder / best).is_file() else None
+    if best and sidecar.named(folder / "best.json") != best:
+        write_json(folder / "best.json", {"step": best_step, "checkpoint": best})
     before = _journal(run)
-    best = run.pointer("best")
     written = list(dict.fromkeys([path.name, *before["kept"]]))
-    kept = [
-        name for place, name in enumerate(written) if place < KEPT or (best and name == best.name)
-    ]
+    kept = [name for place, name in enumerate(written) if place < KEPT or name == best]
     dropped = (name for name in (*written, *before["obsolete"]) if name not in kept)
     obsolete = [name for name in dropped if (folder / name).exists()]
+    record = {"step": int(path.stem.partition("-")[2]), "checkpoint": path.name, "best": best}
     write_json(folder / "last.json", {**record, "kept": kept, "obsolete": obsolete})
     for name in obsolete:
         sidecar.path_of(folder / name).unlink(missing_ok=True)
@@ -115,7 +112,7 @@ def point(run: Run, path: Path, is_best: bool) -> None:
 
 def adopt(run: Run, path: Path, saved: Checkpoint) -> None:
     """Go on from the checkpoint at `path`: the pointers of a save that was killed are made good."""
-    point(run, path, is_best=saved.best_step == saved.step)
+    point(run, path, saved.best_step)
 
 
 def _journal(run: Run) -> dict[str, list[str]]:
@@ -131,7 +128,7 @@ def _journal(run: Run) -> dict[str, list[str]]:
 
 def _own(names: Sequence[object]) -> list[str]:
     """Those that are names of checkpoints: a folder may come from anywhere."""
-    return [name for name in names if isinstance(name, str) and NAME.fullmatch(name)]
+    return [name for name in names if isinstance(name, str) and sidecar.NAME.fullmatch(name)]
 
 
 def check_finite(checkpoint: Checkpoint) -> None:
@@ -178,7 +175,7 @@ def load(path: Path) -> Checkpoint:
     wrong = [*_of_wrong_type(made), *(f"preprocessing.{name}" for name in _of_wrong_type(form))]
     if wrong:
         raise UserError(f"{path}: not a checkpoint of cnn-train: wrong {', '.join(wrong)}")
-    if NAME.fullmatch(path.name) and path.name != name_of(made.step):
+    if sidecar.NAME.fullmatch(path.name) and path.name != sidecar.name_of(made.step):
         raise UserError(f"{path}: holds step {made.step}, not the one of its name")
     return made
 
@@ -190,14 +187,19 @@ def _of_wrong_type(made: Checkpoint | Preprocessing) -> list[str]:
 
 
 def _is(value: object, hint: Any) -> bool:
-    """Whether `value` is what the annotation says; keys and values of dicts are not looked at."""
+    """Whether `value` is what the annotation says, down to the parts of a dict or tuple."""
     origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
     if origin is UnionType:
         return any(_is(value, part) for part in arguments)
     if origin is Literal:
         return value in arguments
     if origin is tuple:
         return isinstance(value, tuple) and all(_is(item, arguments[0]) for item in value)
+    if origin is dict:
+        parts = value.items() if isinstance(value, dict) else [(None, None)]
+        return all(_is(key, arguments[0]) and _is(part, arguments[1]) for key, part in parts)
     return isinstance(value, origin or hint)
 
 
@@ -224,15 +226,19 @@ def _read(path: Path) -> dict[str, Any]:
         fields = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file it does not accept
         raise UserError(
-            f"{path}: not a checkpoint that is safe to load ({_first_line(error)})"
+            f"{path}: not a checkpoint that is safe to load ({_reason(error)})"
         ) from error
     if not isinstance(fields, dict) or "format" not in fields:
         raise UserError(f"{path}: not a checkpoint of cnn-train")
     number = fields.pop("format")
+    if not isinstance(number, int):
+        raise UserError(f"{path}: not a checkpoint of cnn-train")
     if number != FORMAT:
         raise UserError(f"{path}: written in format {number}; this version reads format {FORMAT}")
     return fields
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
+def _reason(error: Exception) -> str:
+    """What torch found, without its advice to load the file unsafely."""
+    text = (str(error) or type(error).__name__).rpartition("WeightsUnpickler error: ")[2]
+    return text.splitlines()[0][:200]

@@ -1,9 +1,12 @@
 """What the person sees: progress bars in a terminal, plain lines elsewhere, and train.log."""
 
+import errno
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -12,6 +15,8 @@ from rich.text import Text
 from cnn_cli.engine.records import Figures, Record
 
 LOG_WIDTH = 120
+LARGE = 1000
+"""Loss from which its decimals say nothing."""
 LONG_LINE = 110
 """Columns from which the line of an epoch has room for all of its figures."""
 
@@ -26,9 +31,15 @@ def duration(seconds: float) -> str:
 class Display:
     """Prints to the terminal and, the same words, to the run's log."""
 
-    def __init__(self, console: Console | None = None, *, brief: bool = False) -> None:
-        """`brief` where this is one training of many: no layers, no commands to type next."""
-        self.console = console or Console(highlight=False)
+    def __init__(
+        self, console: Console | None = None, *, brief: bool = False, lasting: bool = False
+    ) -> None:
+        """`brief` where this is one training of many: no layers, no commands to type next.
+
+        `lasting` where the work goes on without a reader: its terminal was closed, | head is done.
+        """
+        terminal = cast("IO[str]", _Terminal()) if lasting else None
+        self.console = console or Console(highlight=False, file=terminal)
         self.brief = brief
         self._log: Console | None = None
         self._progress: Progress | None = None
@@ -140,7 +151,35 @@ class Display:
 
 
 def _loss_and_accuracy(name: str, loss: float, accuracy: float) -> str:
-    return f"  {name} loss {loss:.3f} acc {accuracy:7.2%}"
+    figure = f"{loss:.3f}" if loss < LARGE else f"{loss:.2e}"
+    return f"  {name} loss {figure} acc {accuracy:7.2%}"
+
+
+class _Terminal:
+    """Standard output, which may go away: what is written then is lost, and nothing else."""
+
+    def write(self, text: str) -> int:
+        """Write as far as somebody reads."""
+        with self._let_go():
+            sys.stdout.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        with self._let_go():
+            sys.stdout.flush()
+
+    @contextmanager
+    def _let_go(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stdout, name)
 
 
 class _Log:

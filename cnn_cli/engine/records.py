@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnn_cli.files import flush_folder
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -61,14 +63,26 @@ class Record:
 
 
 def append(path: Path, offset: int, lines: bytes) -> int:
-    """Write `lines` at byte `offset`, cutting off what a lost run left behind it.
+    """Write `lines` at byte `offset`, or at the end, cutting off what a lost run left behind it.
 
     Returns the new length in bytes. Raises OSError with the old lines in place.
     """
-    with path.open("r+b" if path.exists() else "w+b") as file:
-        file.truncate(offset)
-        file.seek(offset)
+    is_new = not path.exists()
+    with path.open("w+b" if is_new else "r+b") as file:
+        file.truncate(min(offset, file.seek(0, os.SEEK_END)))
+        file.seek(0, os.SEEK_END)
         file.write(lines)
         file.flush()
         os.fsync(file.fileno())
-        return file.tell()
+        end = file.tell()
+    if is_new:
+        flush_folder(path.parent)
+    return end
+
+
+def whole_lines(path: Path, wanted: int) -> int:
+    """Bytes of whole lines among the first `wanted` of the file: all, unless it was damaged."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        return file.read(min(wanted, path.stat().st_size)).rfind(b"\n") + 1

@@ -50,12 +50,12 @@ def check(task: Task, state: TrainState, first: int) -> None:
     if task.trainer.non_finite == "skip":
         number = min(IN_A_ROW, len(state.rows))
         if _all_bad(state, number):
-            reason = _reason(state, state.step - number, "the loss or the gradient")
+            reason = _reason(task, state, state.step - number, "the loss or the gradient")
             raise NonFiniteStepError(f"{number} steps in a row were skipped: {reason}")
         return
     place = int(bad.nonzero()[0])
     what = "the gradient" if math.isfinite(rows[place, LOSS]) else "the loss"
-    raise NonFiniteStepError(_reason(state, first + place, what))
+    raise NonFiniteStepError(_reason(task, state, first + place, what))
 
 
 def _all_bad(state: TrainState, number: int) -> bool:
@@ -64,7 +64,7 @@ def _all_bad(state: TrainState, number: int) -> bool:
     return state.step >= number and bool(bad_rows(state, state.rows[places].cpu()).all())
 
 
-def _reason(state: TrainState, step: int, what: str) -> str:
+def _reason(task: Task, state: TrainState, step: int, what: str) -> str:
     rate = state.optimizer.param_groups[0]["lr"]
     spoilt = [
         name
@@ -76,12 +76,13 @@ def _reason(state: TrainState, step: int, what: str) -> str:
             f"{what} is not finite at step {step + 1}: {spoilt[0]} has weights that are not; the"
             " file of first weights is no good"
         )
+    skip = ". To leave out single steps of that kind: trainer.non_finite=skip"
     return (
         f"{what} is no longer finite since step {step + 1} (learning rate {rate:.3g}); no weight"
         " was changed by that step. Likely causes, in this order: a learning rate that is too high"
         f" (try optimizer.{lower_rate(state)}), no warm-up (schedule.warmup=0.1), exploding"
-        " gradients (trainer.clip_norm=1), or reduced precision (device.precision=fp32). To leave"
-        " out single steps of that kind: trainer.non_finite=skip"
+        " gradients (trainer.clip_norm=1), or reduced precision (device.precision=fp32)"
+        f"{skip if task.trainer.non_finite == 'stop' else ''}"
     )
 
 

@@ -21,6 +21,7 @@ FAILURES = 3
 def note(task: Task, state: TrainState, record: Record) -> None:
     """The record's line for metrics.jsonl; one that cannot be written now is with the next save."""
     state.unwritten += record.text()
+    state.recorded = record.step
     try:
         _write_lines(task, state)
     except OSError:
@@ -43,7 +44,7 @@ def save(task: Task, state: TrainState, display: Display, *, is_best: bool, fina
         _failed(state, display, error, final)
         return
     state.failed_saves = 0
-    state.saved_best = state.best, state.best_loss, state.best_step
+    state.saved_best = state.best, state.best_loss, state.best_step, state.stale
 
 
 def _write_lines(task: Task, state: TrainState) -> None:
@@ -55,7 +56,10 @@ def _write_lines(task: Task, state: TrainState) -> None:
 def _failed(state: TrainState, display: Display, error: Exception, final: bool) -> None:
     """Count a failed save; the best figure is again that of the checkpoint that is there."""
     state.failed_saves += 1
-    state.best, state.best_loss, state.best_step = state.saved_best
+    if state.best_step == state.step:  # the weights it is a figure of are not on the disk
+        state.best, state.best_loss, state.best_step, state.stale = state.saved_best
+        state.stale += 1
+        state.saved_best = state.best, state.best_loss, state.best_step, state.stale
     text = f"the checkpoint of step {state.step} could not be written: {error}"
     if final:
         raise TrainingError(text) from error
@@ -86,6 +90,7 @@ def snapshot(task: Task, state: TrainState) -> checkpoint.Checkpoint:
         fingerprint=task.dataset.fingerprint,
         versions=versions(),
         watch=vars(state.watch),
+        recorded=state.recorded,
     )
 
 

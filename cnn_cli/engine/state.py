@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,8 @@ from torch.optim import Optimizer
 
 from cnn_cli.device import Device
 from cnn_cli.engine.checkpoint import Checkpoint
-from cnn_cli.engine.finite import Statistics
+from cnn_cli.engine.finite import WAITS_FOR_NOTHING, Statistics
+from cnn_cli.errors import UserError
 from cnn_cli.optim.schedules import Watch
 
 LOSS, CORRECT, COUNT, GRAD_NORM = range(4)
@@ -44,8 +46,10 @@ class TrainState:
     """lines of metrics.jsonl that a full disk has refused so far"""
     failed_saves: int = 0
     """in a row"""
-    saved_best: tuple[float | None, float | None, int | None] = (None, None, None)
-    """best, best_loss and best_step of the checkpoint that best.json names"""
+    recorded: int = 0
+    """the step of the last line of metrics.jsonl"""
+    saved_best: tuple[float | None, float | None, int | None, int] = (None, None, None, 0)
+    """best, best_loss, best_step and stale as of the last save"""
     statistics: Statistics = field(init=False)
     """batch norm's, as they were before the step"""
 
@@ -67,8 +71,82 @@ def new_state(
     return TrainState(model, averaged, optimizer, scaler, rows, total)
 
 
+def misfits(state: TrainState, saved: Checkpoint) -> list[str]:
+    """What of a checkpoint does not fit a new state: it may come from anywhere, or another model.
+
+    Names and shapes have to be the same, and no tensor may claim more numbers than it holds.
+    """
+    own, found = vars(Watch()), saved.watch or vars(Watch())
+    wrong = _unlike("model", state.model.state_dict(), saved.model)
+    if state.ema is not None:
+        wrong += _unlike("ema", state.ema.state_dict(), saved.ema or {})
+    wrong += _unlike("rows", {"": state.rows}, {"": saved.rows})
+    if own.keys() != found.keys() or not all(_is_figure(value) for value in found.values()):
+        wrong.append("watch")
+    numbers = (saved.step, saved.total, saved.metrics_bytes, saved.stale, saved.recorded or 0)
+    if min(numbers) < 0 or saved.step > saved.total:
+        wrong.append("its counts of steps")
+    return wrong + _unlike_optimizer(state.optimizer, saved.optimizer)
+
+
+def _unlike_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> list[str]:
+    groups, states = saved.get("param_groups"), saved.get("state")
+    if not isinstance(groups, list) or not isinstance(states, dict):
+        return ["optimizer"]
+    fresh = optimizer.state_dict()["param_groups"]
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    names = [set(group) for group in groups if isinstance(group, dict)]
+    if names != [set(group) for group in fresh] or any(
+        group["params"] != own["params"]
+        or not all(_is_setting(value) for key, value in group.items() if key != "params")
+        for group, own in zip(groups, fresh, strict=True)
+    ):
+        return ["optimizer.param_groups"]
+    wrong = []
+    for key, kept in states.items():
+        known = isinstance(key, int) and 0 <= key < len(parameters) and isinstance(kept, dict)
+        if not known or not all(_fits(value, parameters[key]) for value in kept.values()):
+            wrong.append(f"optimizer.state.{key}")
+    return wrong
+
+
+def _fits(value: object, parameter: Tensor) -> bool:
+    """Whether it can be part of an optimizer's state of that parameter."""
+    if not isinstance(value, Tensor):
+        return _is_figure(value)
+    return value.shape in (parameter.shape, torch.Size(())) and _holds_all(value)
+
+
+def _is_setting(value: object) -> bool:
+    if isinstance(value, tuple | list):  # betas
+        return all(_is_figure(part) for part in value)
+    return _is_figure(value) or isinstance(value, str)
+
+
+def _is_figure(value: object) -> bool:
+    return value is None or isinstance(value, int | float)
+
+
+def _holds_all(tensor: Tensor) -> bool:
+    """Not one number shown many times."""
+    return tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.element_size()
+
+
+def _unlike(part: str, own: dict[str, Any], saved: dict[str, Any]) -> list[str]:
+    """The first tensor of `saved` that is not as its namesake in `own`, in a list."""
+    for name in (*own, *saved):
+        ours, theirs = own.get(name), saved.get(name)
+        if not isinstance(ours, Tensor) or not isinstance(theirs, Tensor):
+            return [f"{part}.{name}"]
+        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype) or not _holds_all(theirs):
+            return [f"{part}.{name}".rstrip(".")]
+    return []
+
+
 def restore(state: TrainState, saved: Checkpoint) -> None:
-    """Put what a checkpoint holds into a new state. Raises RuntimeError where shapes differ."""
+    """Put what a checkpoint holds into a new state. Raises UserError where it does not fit."""
+    if wrong := misfits(state, saved):
+        raise UserError(f"this checkpoint does not fit the model and optimizer: {', '.join(wrong)}")
     state.model.load_state_dict(saved.model)
     if state.ema is not None and saved.ema is not None:
         state.ema.load_state_dict(saved.ema)
@@ -80,20 +158,30 @@ def restore(state: TrainState, saved: Checkpoint) -> None:
         state.watch = Watch(**saved.watch)
     for name in ("step", "best", "best_loss", "best_step", "stale", "elapsed", "metrics_bytes"):
         setattr(state, name, getattr(saved, name))
-    state.saved_best = saved.best, saved.best_loss, saved.best_step
+    state.recorded = saved.step if saved.recorded is None else saved.recorded
+    state.saved_best = saved.best, saved.best_loss, saved.best_step, saved.stale
 
 
 @torch.no_grad()
-def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+def update_average(
+    average: nn.Module, model: nn.Module, decay: float, step: int, bad: Tensor
+) -> None:
     """average <- decay * average + (1 - decay) * model, over weights and batch-norm statistics.
 
     Early on the decay is smaller, min(decay, (1 + step) / (10 + step)), so that the random first
-    weights are soon forgotten. Whole numbers (batch norm's counter) are copied.
+    weights are soon forgotten. Whole numbers (batch norm's counter) are copied. Nothing moves where
+    `bad` (a single bool, on the device) holds: the step was left out.
     """
     decay = min(decay, (1 + step) / (10 + step))
     targets, sources = _tensors(average), _tensors(model)
     floats = [i for i, tensor in enumerate(targets) if tensor.is_floating_point()]
-    torch._foreach_lerp_([targets[i] for i in floats], [sources[i] for i in floats], 1 - decay)
+    moved, to = [targets[i] for i in floats], [sources[i] for i in floats]
+    if bad.device.type not in WAITS_FOR_NOTHING:
+        ways = torch._foreach_sub(to, moved)
+        torch._foreach_mul_(ways, (1 - decay) * (~bad).float())
+        torch._foreach_add_(moved, ways)
+    elif not bad.item():
+        torch._foreach_lerp_(moved, to, 1 - decay)
     for i in set(range(len(targets))) - set(floats):
         targets[i].copy_(sources[i])
 

@@ -68,9 +68,9 @@ def train_step(state: TrainState, batch: Batch, settings: StepSettings, device: 
         _backward(state, images, wanted, settings.loss, share, row, device)
     row[2] = len(labels)
     row[0] *= share * row[2]  # so that the sum over the batch, divided by its pictures, is the mean
-    _update(state, settings, row)
+    bad = _update(state, settings, row)
     if state.ema is not None and settings.ema_decay is not None:
-        update_average(state.ema, state.model, settings.ema_decay, batch.step)
+        update_average(state.ema, state.model, settings.ema_decay, batch.step, bad)
 
 
 def _backward(
@@ -93,8 +93,11 @@ def _backward(
         row[:2] += torch.stack([summed, right])
 
 
-def _update(state: TrainState, settings: StepSettings, row: Tensor) -> None:
-    """Change the weights by the gradient; a step that is not finite changes nothing at all."""
+def _update(state: TrainState, settings: StepSettings, row: Tensor) -> Tensor:
+    """Change the weights by the gradient; a step that is not finite changes nothing at all.
+
+    Gives whether it was one: a single bool on the device.
+    """
     if state.scaler:
         state.scaler.unscale_(state.optimizer)
     parameters = [p for p in state.model.parameters() if p.grad is not None]
@@ -110,3 +113,4 @@ def _update(state: TrainState, settings: StepSettings, row: Tensor) -> None:
         step_unless(bad, state.optimizer)
     state.statistics.restore(bad)
     state.optimizer.zero_grad(set_to_none=True)
+    return bad

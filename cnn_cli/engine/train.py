@@ -44,7 +44,7 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
 
 def _train(task: Task, state: TrainState, display: Display, board: Board | None) -> str:
     """As `train`; raises NonFiniteStepError."""
-    ended = _early_stop(task, state)
+    ended = _has_ended(task, state, display, board)
     if ended:
         return ended
     since_read = mark = time.monotonic()
@@ -86,8 +86,25 @@ def _train(task: Task, state: TrainState, display: Display, board: Board | None)
                 save(task, state, display, is_best=False, final=bool(ended))
             if ended:
                 break
-    task.device.synchronize()
-    return ended or "finished"
+        task.device.synchronize()
+        # One that came in the last validation or save counts as well: the report is for later.
+        return interrupts.received or ended or "finished"
+
+
+def _has_ended(task: Task, state: TrainState, display: Display, board: Board | None) -> str:
+    """Why a state that is gone on with trains no further, "" where it does.
+
+    Where a picture could not be read in the validation of an epoch, its line is made up for first.
+    """
+    whole_epoch = state.step > 0 and state.step % task.plan.steps_per_epoch == 0
+    if whole_epoch and state.recorded < state.step:
+        with Interrupts() as interrupts:
+            rate = state.step * task.batch_size / state.elapsed if state.elapsed else 0.0
+            ended = _end_epoch(task, state, display, board, rate, "")
+        return interrupts.received or ended
+    if state.elapsed >= task.max_seconds and 0 < state.step < state.total:
+        return "time is up"
+    return _early_stop(task, state)
 
 
 def _end_epoch(

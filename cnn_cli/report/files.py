@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_cli.files import replacing
+from cnn_cli.files import flush_file, replacing
 from cnn_cli.report.pictures import write_confusion
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import report_text
@@ -35,6 +35,8 @@ def write_report(report: Report, predictions: "Predictions", folder: Path) -> li
     write_arrays(predictions, paths[2])
     write_table(predictions, paths[3])
     write_confusion(report, paths[4])
+    for path in paths[1:]:
+        flush_file(path)
     with replacing(paths[0]) as file:  # the last: where it is, the others are whole
         file.write(encode(contents))
     return paths

@@ -5,6 +5,7 @@ import itertools
 import os
 import pickle
 import resource
+import shutil
 import struct
 import tarfile
 import tempfile
@@ -67,13 +68,16 @@ def _claiming(number: int) -> bytes:
 
     def change(name: str, content: bytes) -> tuple[str, bytes]:
         if name.endswith("data.pkl"):
-            small = pickle.BININT2 + struct.pack("<H", 1600)
-            large = pickle.LONG1 + b"\x08" + struct.pack("<q", number)
-            assert small in content
-            content = content.replace(small, large, 1)
+            content = content.replace(*_claims(number), 1)
         return name, content
 
     return _rewritten(_fields(), change, packed=False)
+
+
+def _claims(number: int) -> tuple[bytes, bytes]:
+    """The number 1600 in a pickle, and another one in its place."""
+    small = pickle.BININT2 + struct.pack("<H", 1600)
+    return small, pickle.LONG1 + b"\x08" + struct.pack("<q", number)
 
 
 def _bomb() -> bytes:
@@ -106,14 +110,24 @@ def _script() -> bytes:
     return file.getvalue()
 
 
-def _deep() -> bytes:
-    """Lists in lists, ten thousand deep."""
-    content = b"\x80\x02" + b"(" * 20_000 + b"l" * 20_000 + b"."
+def _described(content: bytes) -> bytes:
+    """A checkpoint of ours with another description."""
 
     def change(name: str, old: bytes) -> tuple[str, bytes]:
         return name, content if name.endswith("data.pkl") else old
 
     return _rewritten(_fields(), change, packed=False)
+
+
+def _legacy_claiming(number: int) -> bytes:
+    """As `_claiming`, in the format before torch 1.6, of the weights alone."""
+    plain = _saved({"net.weight": torch.zeros(1600)}, _use_new_zipfile_serialization=False)
+    return plain.replace(*_claims(number), 1)
+
+
+def _deep() -> bytes:
+    """Lists in lists, ten thousand deep."""
+    return _described(b"\x80\x02" + b"(" * 20_000 + b"l" * 20_000 + b".")
 
 
 def _aliases() -> str:
@@ -152,6 +166,14 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "torchscript": _script,
     "claims-10-gb": lambda: _claiming(2_500_000_000),
     "claims-more": lambda: _claiming(1601),
+    "claims-memory": lambda: _described(b"\x80\x02K\x01r\xff\xff\xff\x1f."),
+    "claims-names": lambda: _described(b"\x80\x02" + b"ca\nb\n0" * 100_000 + b"}."),
+    "claims-objects": lambda: _described(b"\x80\x02" + b"}0" * 3_000_000 + b"}."),
+    "config-deep": _config(f"seed: {'[' * 20_000}"),
+    "format-tensor": lambda: _fields(format=torch.ones(3)),
+    "claims-by-call": lambda: _described(pickle.dumps(Runs(bytearray, 2_000_000_000), 2)),
+    "legacy-claims": lambda: _legacy_claiming(2_500_000_000),
+    "legacy-claims-more": lambda: _legacy_claiming(1601),
     "bomb": _bomb,
     "deep": _deep,
     "empty": lambda: b"",
@@ -183,6 +205,9 @@ COMMANDS: dict[str, Callable[[Path, Path], list[str]]] = {
     ],
     "resume": lambda file, _: [f"resume={file}"],
     "weights": lambda file, folder: [*on_files(folder, 0), f"model.weights={file}"],
+    "state-dict": lambda file, folder: [
+        *on_files(folder, 0), f"model.weights={shutil.copy(file, file.with_suffix('.pth'))}"
+    ],
 }  # fmt: skip
 
 

@@ -11,7 +11,8 @@ import torch
 from cnn_cli import files
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.engine.checkpoint import Checkpoint, adopt, load, save
-from cnn_cli.run import LOCK, Run, claimed, find_checkpoint
+from cnn_cli.lock import LOCK, claimed
+from cnn_cli.run import Run, find_checkpoint
 from faults.case import Case, die, in_child
 
 TOLD = "kill at each named point of the save protocol, and again during recovery"

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "signals": "",
     "sidecar": "files",
     "run": "errors files sidecar",
+    "lock": "errors files run",
     "device": "errors sections",
     "engine": (
         f"{CONTRACTS} sections device files sidecar signals run augmentation.pipeline"
@@ -51,7 +52,7 @@ MAY_IMPORT = {
     ),
     "commands": (
         f"{CONTRACTS} checking config sections inputs build pretrained device files sidecar signals"
-        " run engine report visualize data augmentation models optim commands"
+        " run lock engine report visualize data augmentation models optim commands"
     ),
     "spaces": "errors",
     "arguments": "errors spaces",

@@ -131,7 +131,9 @@ def test_every_fixed_key_of_the_configs_has_a_type_and_the_other_way_round(comma
         ("[1]", "not a mapping"),
         ("1: 2", "not a mapping"),
         ("", "not a mapping"),
-        ("[" * 5000, "not plain YAML"),
+        ("[" * 5000, "nested 21 deep"),
+        ("a: " + "[" * 20 + "1" + "]" * 20, "nested 21 deep"),
+        ("a: [1", "not plain YAML"),
         ("a: " + "x" * MAX_TEXT, "characters"),
     ],
 )

@@ -11,9 +11,9 @@ import pytest
 from cnn_cli import sidecar
 from cnn_cli.errors import UserError
 from cnn_cli.files import size_and_hash
+from cnn_cli.lock import claimed
 from cnn_cli.run import (
     Run,
-    claimed,
     find_checkpoint,
     find_run,
     new_folder,
@@ -31,14 +31,14 @@ def make_run(folder: Path, age: int = 0, best: bool = True) -> Run:
         make_checkpoint(run, step, age)
         if name == "last" or best:
             (run.checkpoints / f"{name}.json").write_text(
-                json.dumps({"checkpoint": f"step-{step}.ckpt"})
+                json.dumps({"step": step, "checkpoint": sidecar.name_of(step)})
             )
     return run
 
 
 def make_checkpoint(run: Run, step: int, age: int = 0) -> Path:
     """A zip file with its sidecar."""
-    path = run.checkpoints / f"step-{step}.ckpt"
+    path = run.checkpoints / sidecar.name_of(step)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("data", f"weights of step {step}" * 50)
     sidecar.write(path, step, *size_and_hash(path))
@@ -57,13 +57,13 @@ def test_latest_is_the_newest_run_and_no_job_of_a_sweep(tmp_path):
     make_run(tmp_path / "sweeps")
     (tmp_path / "empty").mkdir()
     assert [run.folder.name for run in runs(tmp_path)] == ["new", "old"]
-    assert found("latest", tmp_path, "best") == newest.checkpoints / "step-1.ckpt"
-    assert found("latest", tmp_path, "last") == newest.checkpoints / "step-2.ckpt"
+    assert found("latest", tmp_path, "best") == newest.checkpoints / "step-00000001.ckpt"
+    assert found("latest", tmp_path, "last") == newest.checkpoints / "step-00000002.ckpt"
 
 
 def test_name_folder_and_file_mean_the_same(tmp_path):
     run = make_run(tmp_path / "a b")
-    file = run.checkpoints / "step-1.ckpt"
+    file = run.checkpoints / "step-00000001.ckpt"
     for ref in ("a b", str(run.folder), str(file)):
         assert found(ref, tmp_path, "best") == file
     assert run_of(file).folder == run.folder
@@ -74,9 +74,9 @@ def test_name_folder_and_file_mean_the_same(tmp_path):
 
 def test_without_a_best_the_last(tmp_path):
     run = make_run(tmp_path / "a", best=False)
-    assert found("a", tmp_path, "best").name == "step-2.ckpt"
-    (run.checkpoints / "last.json").write_text('{"checkpoint": "step-9.ckpt"}')
-    assert found("a", tmp_path, "last").name == "step-2.ckpt"
+    assert found("a", tmp_path, "best").name == "step-00000002.ckpt"
+    (run.checkpoints / "last.json").write_text('{"checkpoint": "step-00000009.ckpt"}')
+    assert found("a", tmp_path, "last").name == "step-00000002.ckpt"
     for path in run.saved():
         path.unlink()
     with pytest.raises(UserError, match="holds no checkpoint"):
@@ -88,16 +88,15 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(tmp_path):
     newest = make_checkpoint(run, 3)
     flip(newest)
     taken = find_checkpoint("a", tmp_path, "best")
-    assert taken.path.name == "step-2.ckpt"
-    assert taken.notes == (
-        f"{newest}: damaged: size or sha256 differ from step-3.json; step-2.ckpt is used instead",
-    )
+    assert taken.path.name == "step-00000002.ckpt"
+    told = "damaged: size or sha256 differ from step-00000003.json; step-00000002.ckpt is used"
+    assert taken.notes == (f"{newest}: {told} instead",)
     for path in run.saved():
         flip(path)
-    with pytest.raises(
-        UserError, match=r"none|no checkpoint of this run is whole: .*step-3.*step-1"
-    ):
+    with pytest.raises(UserError, match="no checkpoint of this run is whole") as raised:
         find_checkpoint("a", tmp_path, "last")
+    for step, line in zip((3, 2, 1), raised.value.problems[1:], strict=True):
+        assert f"{sidecar.name_of(step)}: damaged" in line
     assert [run.folder.name for run in runs(tmp_path)] == ["a"]  # never a silent start from scratch
 
 
@@ -112,9 +111,11 @@ def test_a_save_that_was_cut_short_comes_last(tmp_path):
     run = make_run(tmp_path / "a", best=False)
     lone = make_checkpoint(run, 3)
     sidecar.path_of(lone).unlink()
-    assert found("a", tmp_path, "last").name == "step-2.ckpt"
+    taken = find_checkpoint("a", tmp_path, "last")
+    assert taken.path.name == "step-00000002.ckpt"
+    assert "step-00000003.json, so its save was cut short; step-00000002.ckpt" in taken.notes[0]
     for step in (1, 2):
-        (run.checkpoints / f"step-{step}.ckpt").unlink()
+        (run.checkpoints / sidecar.name_of(step)).unlink()
     taken = find_checkpoint("a", tmp_path, "last")
     assert taken.path == lone
     assert taken.notes == (f"{lone}: the save was cut short, but the file is whole",)
@@ -122,7 +123,7 @@ def test_a_save_that_was_cut_short_comes_last(tmp_path):
 
 def test_a_lone_file_is_taken_with_a_notice(tmp_path):
     run = make_run(tmp_path / "a")
-    lone = run.checkpoints.joinpath("step-2.ckpt").rename(tmp_path / "lone.ckpt")
+    lone = run.checkpoints.joinpath("step-00000002.ckpt").rename(tmp_path / "lone.ckpt")
     taken = find_checkpoint(str(lone), tmp_path, "best")
     assert taken.path == lone
     assert "has no lone.json; its own checksums hold" in taken.notes[0]
@@ -132,7 +133,7 @@ def test_a_lone_file_is_taken_with_a_notice(tmp_path):
 def test_leftovers_of_dead_processes_go_when_the_run_is_claimed(tmp_path):
     run = make_run(tmp_path / "a")
     alive = os.getppid()
-    names = [f".step-9.ckpt.{process}.tmp" for process in (2**22 + 1, os.getpid(), alive)]
+    names = [f".step-00000009.ckpt.{process}.tmp" for process in (2**22 + 1, os.getpid(), alive)]
     for name in (*names, ".mine.tmp"):
         (run.checkpoints / name).write_text("half")
     with claimed(run.folder, is_new=False):
@@ -169,7 +170,7 @@ def test_a_folder_in_use_is_refused(tmp_path):
 def test_a_folder_of_pictures_hides_no_run_of_its_name(tmp_path):
     (tmp_path / "place" / "cats").mkdir()
     run = make_run(tmp_path / "cats")
-    assert found("cats", tmp_path, "last") == run.checkpoints / "step-2.ckpt"
+    assert found("cats", tmp_path, "last") == run.checkpoints / "step-00000002.ckpt"
 
 
 def test_a_claimed_folder_is_refused_to_others_and_goes_if_unused(tmp_path):
@@ -235,3 +236,40 @@ def test_fifty_starts_at_once_get_fifty_folders(tmp_path):
     assert codes == [0] * 50
     written = sorted(int(path.read_text()) for path in (tmp_path / "runs").glob("*/who"))
     assert written == list(range(50))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "best.json: is not there; step-00000001.ckpt is used"),
+        (b"{", "best.json: cannot be read; step-00000001.ckpt is used"),
+        (b"\xff\xfe", "best.json: cannot be read"),
+        (b'{"step": 1, "checkpoint": "step-00000002.ckpt"}', "best.json: cannot be read"),
+        (b'{"step": 2, "checkpoint": "step-00000002.ckpt"}', "and last.json says step-00000001"),
+    ],
+)
+def test_a_damaged_pointer_to_the_best_is_told_and_made_up_for(tmp_path, content, told):
+    run = make_run(tmp_path / "a")
+    last = {"step": 2, "checkpoint": sidecar.name_of(2), "best": sidecar.name_of(1)}
+    (run.checkpoints / "last.json").write_text(json.dumps(last))
+    best = run.checkpoints / "best.json"
+    best.unlink() if content is None else best.write_bytes(content)
+    taken = find_checkpoint("a", tmp_path, "best")
+    assert taken.path.name == "step-00000001.ckpt"
+    assert told in taken.notes[0]
+
+
+def test_a_best_checkpoint_that_is_gone_is_told(tmp_path):
+    run = make_run(tmp_path / "a")
+    (run.checkpoints / sidecar.name_of(1)).unlink()
+    taken = find_checkpoint("a", tmp_path, "best")
+    assert taken.path.name == "step-00000002.ckpt"
+    assert "step-00000001.ckpt: the best checkpoint is not there; step-0" in taken.notes[0]
+
+
+@pytest.mark.parametrize("line", [b"\0\0\n", b"5\n", b"{\n"])
+def test_a_damaged_line_of_metrics_is_named(tmp_path, line):
+    run = make_run(tmp_path / "a")
+    run.metrics.write_bytes(b'{"step": 1}\n' + line + b'{"st')
+    with pytest.raises(UserError, match=r"metrics\.jsonl: line 2 is damaged"):
+        run.read_metrics()

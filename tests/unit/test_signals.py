@@ -26,7 +26,7 @@ def test_the_second_interrupt_ends_at_once():
             signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGUSR2"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"])
 def test_outside_of_training_a_signal_ends_the_work_where_it_is(name):
     before = signal.getsignal(getattr(signal, name))
     with pytest.raises(Stopped, match=name), raising():

@@ -82,7 +82,7 @@ class _Interrupted(Decoded):
     """Sends its own process the signals of a Ctrl-C and of a kill before it decodes."""
 
     def decode(self, indices, step, pulse=None):  # type: ignore[no-untyped-def]
-        for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
             os.kill(os.getpid(), getattr(signal, name))
         return super().decode(indices, step, pulse)
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -31,6 +33,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(b"<html>come back later</html>", 0)
         elif self.path == "/other":
             self._answer(BODY[::-1], 0)
+        elif self.path == "/endless":
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(BODY)
+        elif self.path == "/slow":
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(b"x")
+                    time.sleep(0.02)
         elif self.path == "/plain":
             self._answer(BODY, 0)
         elif start >= len(BODY):
@@ -189,3 +204,31 @@ def test_a_full_disk_is_no_network_problem(server: _Server, tmp_path: Path) -> N
 def test_the_md5_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(BODY)
     assert md5_of(tmp_path / "a") == MD5
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_server_that_never_ends_is_given_up(server, tmp_path, monkeypatch, known) -> None:
+    monkeypatch.setattr(module, "MOST", len(BODY))
+    path = tmp_path / "file"
+    with pytest.raises(DownloadError, match=r"gives more than the 10,240 bytes of the file"):
+        get(server, path, "endless", md5=MD5 if known else None)
+    assert (tmp_path / "file.part").stat().st_size == 0
+    get(server, path, "endless", "whole", md5=MD5)
+    assert path.read_bytes() == BODY
+
+
+def test_a_server_that_crawls_is_given_up_for_the_next(server, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "LOOK", 0.2)
+    get(server, tmp_path / "file", "slow", "whole")
+    assert (tmp_path / "file").read_bytes() == BODY
+    with pytest.raises(DownloadError, match="sends less than 1,000 bytes a second"):
+        get(server, tmp_path / "other", "slow")
+
+
+def test_a_file_with_another_sha256_never_gets_its_name(server, tmp_path) -> None:
+    path, digest = tmp_path / "file", hashlib.sha256(BODY).hexdigest()
+    with pytest.raises(DownloadError, match="other bytes"):
+        download([server.url("other")], path, size=None, md5=None, sha256=digest[:8])
+    assert not path.exists()
+    download([server.url("whole")], path, size=None, md5=None, sha256=digest[:8])
+    assert path.read_bytes() == BODY

@@ -1,6 +1,7 @@
 """Files of every kind against what a viewer would show, and scaling against Pillow's."""
 
 import io
+import os
 import pickle
 import struct
 import zlib
@@ -243,3 +244,9 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path, side: int) -> No
 def test_the_error_travels_between_processes() -> None:
     error = pickle.loads(pickle.dumps(UnreadableImage("a.png", "damaged")))
     assert (error.path, error.reason, str(error)) == ("a.png", "damaged", "a.png: damaged")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UnreadableImage, match="no regular file"):
+        read_image(tmp_path / "pipe.png", Preprocessing(3, 8))

@@ -1,6 +1,8 @@
 """What is printed: plain lines where there is no terminal, bars where there is, the log beside."""
 
 import io
+import os
+import sys
 
 import pytest
 from rich.console import Console
@@ -66,3 +68,17 @@ def test_counting_is_silent_without_a_terminal():
     with counting(Console(file=file), "pictures", 10) as advance:
         advance(10)
     assert file.getvalue() == ""
+
+
+def test_training_goes_on_when_the_reader_of_a_pipe_leaves(monkeypatch, tmp_path):
+    reading, writing = os.pipe()
+    monkeypatch.setattr(sys, "stdout", os.fdopen(writing, "w"))
+    display = Display(lasting=True)
+    display.say("one")
+    assert os.read(reading, 10) == b"one\n"
+    os.close(reading)
+    with display.logging(tmp_path / "log"):
+        for _ in range(3):
+            display.say("two")
+    sys.stdout.close()
+    assert (tmp_path / "log").read_text() == "two\n" * 3

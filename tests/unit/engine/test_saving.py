@@ -1,6 +1,8 @@
 """What training writes while the disk is full."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +10,8 @@ import pytest
 import torch
 
 from cnn_cli.engine import checkpoint, saving
-from cnn_cli.engine.records import append
+from cnn_cli.engine import train as loop
+from cnn_cli.engine.records import append, whole_lines
 from cnn_cli.engine.state import restore
 from cnn_cli.engine.task import Task
 from cnn_cli.errors import TrainingError, UserError, WorkerError
@@ -109,3 +112,77 @@ def test_pictures_that_fail_end_training_with_its_state_saved(bench, error):
     assert figures(other) == figures(task)
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, state.model.state_dict()[name])
+
+
+def test_lines_that_are_gone_are_not_made_up_of_nothing(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_bytes(b"one\ntw")
+    assert whole_lines(file, 9) == 4
+    assert append(file, 9, b"three\n") == 12
+    assert file.read_bytes() == b"one\ntwthree\n"
+    assert append(file, 4, b"three\n") == 10
+    assert file.read_bytes() == b"one\nthree\n"
+    assert whole_lines(tmp_path / "none", 10**13) == 0
+    assert whole_lines(file, 10**13) == 10
+
+
+def test_the_folder_of_new_lines_is_on_the_disk(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_ino))
+    append(tmp_path / "metrics.jsonl", 0, b"one\n")
+    assert flushed == [path.stat().st_ino for path in (tmp_path / "metrics.jsonl", tmp_path)]
+
+
+def test_a_picture_that_fails_in_a_validation_loses_no_line(bench, monkeypatch):
+    whole = bench.task("whole", epochs=4, patience=2)
+    uninterrupted = bench.state(whole)
+    ended = bench.train(whole, uninterrupted)
+
+    task = bench.task(epochs=4, patience=2)
+    predict, calls = loop.predict, []
+
+    def failing(*given):
+        calls.append(1)
+        if len(calls) == 2:
+            raise WorkerError("worker 0 has died")
+        return predict(*given)
+
+    monkeypatch.setattr(loop, "predict", failing)
+    with pytest.raises(TrainingError, match="has died"):
+        bench.train(task, bench.state(task))
+    saved = checkpoint.load(task.run.pointer("last"))
+    assert (saved.step, saved.recorded) == (8, 4)
+    again = bench.state(task)
+    restore(again, saved)
+    assert bench.train(task, again) == ended
+    assert figures(task) == figures(whole)
+    for name in ("best", "best_loss", "best_step", "stale", "step"):
+        assert getattr(again, name) == getattr(uninterrupted, name)
+
+
+@pytest.mark.parametrize("call", [1, 3])
+def test_a_signal_in_a_validation_is_never_swallowed(bench, monkeypatch, call):
+    task = bench.task(epochs=3)
+    predict, calls = loop.predict, []
+
+    def interrupted(*given):
+        calls.append(1)
+        if len(calls) == call:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return predict(*given)
+
+    monkeypatch.setattr(loop, "predict", interrupted)
+    state = bench.state(task)
+    assert bench.train(task, state) == "SIGTERM"
+    again = bench.state(task)
+    restore(again, checkpoint.load(task.run.pointer("last")))
+    assert bench.train(task, again) == "finished"
+    assert [line[1] is not None for line in figures(task)] == [True] * 3
+
+
+def test_a_run_whose_time_is_up_trains_no_further(bench):
+    task = bench.task(epochs=3, max_time=None)
+    state = bench.state(task)
+    state.step, state.recorded, state.elapsed = 6, 4, 10.0
+    assert bench.train(replace(task, max_seconds=10.0), state) == "time is up"
+    assert state.step == 6

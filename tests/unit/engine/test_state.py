@@ -1,9 +1,17 @@
 """The averaged weights."""
 
+import re
+from dataclasses import replace
+
+import pytest
 import torch
 from torch import nn
 
-from cnn_cli.engine.state import update_average
+from cnn_cli.engine import checkpoint, state
+from cnn_cli.engine.state import misfits, restore, update_average
+from cnn_cli.errors import UserError
+
+FINE, BAD = torch.tensor(False), torch.tensor(True)
 
 
 def filled(value: float) -> nn.Module:
@@ -17,7 +25,7 @@ def filled(value: float) -> nn.Module:
 def test_average_is_the_geometric_sum():
     average, model, expected = filled(0.0), filled(1.0), 0.0
     for step in range(1000, 1010):
-        update_average(average, model, 0.9, step)
+        update_average(average, model, 0.9, step, FINE)
         expected = 0.9 * expected + 0.1
     for tensor in (*average.parameters(), average.running_mean, average.running_var):
         torch.testing.assert_close(tensor, torch.full((2,), expected))
@@ -25,13 +33,67 @@ def test_average_is_the_geometric_sum():
 
 def test_early_steps_forget_the_first_weights():
     average, model = filled(0.0), filled(1.0)
-    update_average(average, model, 0.9999, 0)
+    update_average(average, model, 0.9999, 0, FINE)
     torch.testing.assert_close(average.weight, torch.full((2,), 0.9))
 
 
 def test_counters_are_copied_and_the_model_is_left_alone():
     average, model = filled(0.0), filled(1.0)
     model.num_batches_tracked.fill_(7)
-    update_average(average, model, 0.5, 100)
+    update_average(average, model, 0.5, 100, FINE)
     assert average.num_batches_tracked.item() == 7
     assert model.weight.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["cpu", "as on a GPU"])
+def test_a_step_that_was_left_out_moves_nothing(monkeypatch, waits):
+    if not waits:
+        monkeypatch.setattr(state, "WAITS_FOR_NOTHING", ())
+    average, model = filled(0.0), filled(1.0)
+    update_average(average, model, 0.9, 1000, BAD)
+    assert average.weight.tolist() == [0.0, 0.0]
+    update_average(average, model, 0.9, 1000, FINE)
+    torch.testing.assert_close(average.weight, torch.full((2,), 0.1))
+
+
+def spread(tensor):
+    """One number shown as often as the tensor has numbers."""
+    return torch.zeros(1).as_strided(tensor.shape, [0] * tensor.dim())
+
+
+CHANGES = {
+    "model": lambda s: {"model": {k: v for k, v in s.model.items() if "weight" not in k}},
+    "model.other": lambda s: {"model": {**s.model, "other": torch.ones(1)}},
+    "model.net.0.weight": lambda s: {"model": {**s.model, "net.0.weight": torch.ones(3)}},
+    "ema": lambda _: {"ema": {}},
+    "rows": lambda _: {"rows": torch.zeros(1, 4)},
+    "watch": lambda _: {"watch": {"factor": 1.0}},
+    "its counts": lambda _: {"metrics_bytes": -1},
+    "its counts of": lambda s: {"step": s.total + 1},
+    "optimizer": lambda _: {"optimizer": {"state": {}}},
+    "optimizer.param_groups": lambda s: {"optimizer": {**s.optimizer, "param_groups": []}},
+    "optimizer.state.77": lambda s: {"optimizer": {**s.optimizer, "state": {77: {}}}},
+    "optimizer.state.0": lambda s: {
+        "optimizer": {**s.optimizer, "state": {0: {"momentum_buffer": torch.ones(5)}}}
+    },
+    "optimizer.state": lambda s: {
+        "optimizer": {
+            **s.optimizer,
+            "state": {0: {"momentum_buffer": spread(s.optimizer["state"][0]["momentum_buffer"])}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_does_not_fit_is_named_and_nothing_restored(bench, name):
+    task = bench.task(ema_decay=0.9)
+    trained = bench.state(task)
+    bench.train(task, trained)
+    saved = checkpoint.load(task.run.pointer("last"))
+    fresh = bench.state(task)
+    assert not misfits(fresh, saved)
+    before = {k: v.clone() for k, v in fresh.model.state_dict().items()}
+    with pytest.raises(UserError, match=rf"does not fit.*{re.escape(name)}"):
+        restore(fresh, replace(saved, **CHANGES[name](saved)))
+    assert all(v.equal(before[k]) for k, v in fresh.model.state_dict().items())

@@ -245,7 +245,7 @@ def test_a_state_whose_patience_is_used_up_trains_no_further(bench):
     """A signal in the very step of the early stop must not give a resumed run another epoch."""
     task = bench.task(epochs=50, patience=2)
     state = bench.state(task)
-    state.step, state.stale = 12, 2
+    state.step, state.recorded, state.stale = 12, 12, 2
     before = {key: value.clone() for key, value in state.model.state_dict().items()}
     assert bench.train(task, state) == "early stop"
     assert state.step == 12
