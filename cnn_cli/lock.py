@@ -33,7 +33,7 @@ def claimed(folder: Path, is_new: bool) -> Iterator[None]:
         raise UserError(f"{folder}: the run's folder cannot {what}: {error.strerror}") from error
     with lock:
         _lock(lock, folder)
-        for place in (folder, Run(folder).checkpoints):
+        for place in (folder, Run(folder).checkpoints, Run(folder).report):
             clear_leftovers(place)
         if is_new and any(path.name != LOCK for path in folder.iterdir()):
             raise UserError(f"{folder}: is not empty; another process may just have used it")

@@ -65,17 +65,19 @@ def _fault(checkpoint: Path, _node: int, size: int, _changed: int, beside: int) 
                 f"its {path_of(checkpoint).name} cannot be read; without that file the checkpoint"
                 " is checked by its own checksums alone"
             )
-        if stated != (size, *size_and_hash(checkpoint)[1:]):
+        if NAME.fullmatch(checkpoint.name) and stated[2] != checkpoint.name:
+            return f"its {path_of(checkpoint).name} is of {stated[2]}"
+        if stated[:2] != (size, *size_and_hash(checkpoint)[1:]):
             return f"damaged: size or sha256 differ from {path_of(checkpoint).name}"
     except UNREADABLE as error:
         return f"damaged ({error})"
     return ""
 
 
-def _read(sidecar: Path) -> tuple[int, str] | None:
+def _read(sidecar: Path) -> tuple[int, str, str] | None:
     try:
-        record: Any = json.loads(sidecar.read_text())
-        return record["size"], record["sha256"]
+        record: Any = json.loads(sidecar.read_bytes())
+        return record["size"], record["sha256"], str(record["checkpoint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

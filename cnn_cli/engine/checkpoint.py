@@ -64,7 +64,7 @@ class NonFiniteError(Exception):
     """Weights that nobody would want back: a checkpoint must not replace good ones by them."""
 
 
-def save(run: Run, checkpoint: Checkpoint, is_best: bool) -> Path:
+def save(run: Run, checkpoint: Checkpoint) -> Path:
     """Write the file, then its sidecar, then the pointers; then remove what is no longer kept.
 
     At every moment the folder holds a whole checkpoint that is committed by its sidecar. Raises
@@ -81,7 +81,7 @@ def save(run: Run, checkpoint: Checkpoint, is_best: bool) -> Path:
         file.flush()  # a disk that is full says so here, while the old sidecar is there
         sidecar.path_of(path).unlink(missing_ok=True)
     sidecar.write(path, checkpoint.step, file.size, file.sha256)
-    point(run, path, checkpoint.step if is_best else checkpoint.best_step)
+    point(run, path, checkpoint.best_step)
     return path
 
 

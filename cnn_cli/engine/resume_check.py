@@ -57,7 +57,7 @@ def resume_check(make: Make, advance: Advance) -> Resumed:
     with tempfile.TemporaryDirectory() as folder:
         task, state = make()
         _train(task, state, half, advance)
-        path = checkpoint.save(Run(Path(folder)), snapshot(task, state), is_best=False)
+        path = checkpoint.save(Run(Path(folder)), snapshot(task, state))
         saved = checkpoint.load(path)
     task, resumed = make()
     restore(resumed, saved)

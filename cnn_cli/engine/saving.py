@@ -28,7 +28,7 @@ def note(task: Task, state: TrainState, record: Record) -> None:
         return  # save() tries again, and tells
 
 
-def save(task: Task, state: TrainState, display: Display, *, is_best: bool, final: bool) -> None:
+def save(task: Task, state: TrainState, display: Display, *, final: bool) -> None:
     """Write a checkpoint. Where that fails, say so and go on with what is there already.
 
     Raises TrainingError for the third failure in a row and the `final` save; NonFiniteStepError for
@@ -36,7 +36,7 @@ def save(task: Task, state: TrainState, display: Display, *, is_best: bool, fina
     """
     try:
         _write_lines(task, state)
-        checkpoint.save(task.run, snapshot(task, state), is_best)
+        checkpoint.save(task.run, snapshot(task, state))
     except NonFiniteError as error:
         text = f"no checkpoint was written at step {state.step}: {error}"
         raise NonFiniteStepError(text) from error

@@ -38,7 +38,7 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
                 raise TrainingError(str(error)) from error
             roll_back(task, state, display, str(error), returned)
         except (WorkerError, UserError) as error:  # of the pictures; the last step was finished
-            save(task, state, display, is_best=False, final=True)
+            save(task, state, display, final=True)
             raise TrainingError(str(error)) from error
 
 
@@ -83,7 +83,7 @@ def _train(task: Task, state: TrainState, display: Display, board: Board | None)
                 state.elapsed, mark = state.elapsed + now - mark, now
                 epoch_start, epoch_first = now, state.step
             elif ended or _checkpoint_due(task, state):
-                save(task, state, display, is_best=False, final=bool(ended))
+                save(task, state, display, final=bool(ended))
             if ended:
                 break
         task.device.synchronize()
@@ -118,7 +118,7 @@ def _end_epoch(
     ended = ended or _early_stop(task, state)
     if record.validated or ended or _checkpoint_due(task, state):
         final = bool(ended) or state.step == state.total
-        save(task, state, display, is_best=record.best, final=final)
+        save(task, state, display, final=final)
     return ended
 
 

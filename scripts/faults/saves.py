@@ -51,13 +51,13 @@ def example(step: int) -> Checkpoint:
 def _start(folder: Path) -> Run:
     run = Run(folder)
     run.config.write_text("seed: 0\n")
-    save(run, example(1), is_best=True)
-    save(run, example(2), is_best=False)
+    save(run, example(1))
+    save(run, example(2))
     return run
 
 
 def _one_save(run: Run) -> None:
-    save(run, example(3), is_best=True)
+    save(run, example(3))
 
 
 def _recover(run: Run) -> None:
@@ -68,7 +68,7 @@ def _recover(run: Run) -> None:
         adopt(run, found.path, saved)
         step = saved.step
         for next_step in range(step + 1, 5):
-            save(run, example(next_step), is_best=next_step == 3)
+            save(run, example(next_step))
 
 
 def _check(folder: Path, points: tuple[int, ...] | list[int]) -> None:

@@ -28,11 +28,11 @@ class Disk:
     def __init__(self, *full: int) -> None:
         self.full, self.calls, self.save = full, 0, checkpoint.save
 
-    def __call__(self, run: Any, saved: Any, is_best: bool) -> Any:
+    def __call__(self, run: Any, saved: Any) -> Any:
         self.calls += 1
         if self.calls in self.full:
             raise OSError(28, "No space left on device")
-        return self.save(run, saved, is_best)
+        return self.save(run, saved)
 
 
 def test_training_goes_on_while_the_disk_is_full(bench, monkeypatch):

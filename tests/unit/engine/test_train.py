@@ -219,9 +219,9 @@ def test_checkpoints_inside_an_epoch(bench):
     names = []
     original = checkpoint.save
 
-    def spy(run: Any, saved: Any, is_best: bool) -> Any:
+    def spy(run: Any, saved: Any) -> Any:
         names.append(saved.step)
-        return original(run, saved, is_best)
+        return original(run, saved)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoint, "save", spy)
@@ -235,7 +235,7 @@ def test_checkpoints_are_due_at_the_end_of_an_epoch_without_validation_as_well(b
     saved = []
     original = checkpoint.save
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoint, "save", lambda r, c, b: saved.append(c.step) or original(r, c, b))
+        patch.setattr(checkpoint, "save", lambda r, c: saved.append(c.step) or original(r, c))
         bench.train(task, bench.state(task))
     assert task.plan.steps_per_epoch == 4
     assert saved == [4, 8, 12, 16]
