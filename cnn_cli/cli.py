@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cnn_cli import __version__, arguments
 from cnn_cli.arguments import Request
-from cnn_cli.errors import TrainingError, UserError
+from cnn_cli.errors import TrainingError, UserError, WorkerError
 from cnn_cli.signals import EXIT_CODES, Stopped, raising
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def run_job(request: Request, cfg: "DictConfig") -> int:
             code: int = command.run(parse(request.command, cfg), given, folder)
     except UserError as problem:
         code, error = _wrong(problem), "; ".join(problem.problems)
-    except TrainingError as problem:
+    except (TrainingError, WorkerError) as problem:
         print(f"cnn-train: failed: {problem}", file=sys.stderr)
         code, error = FAILED, str(problem)
     except OSError as problem:

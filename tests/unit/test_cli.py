@@ -13,7 +13,7 @@ import pytest
 
 from cnn_cli import __version__, cli
 from cnn_cli.config import TrainConfig
-from cnn_cli.errors import TrainingError, UserError
+from cnn_cli.errors import TrainingError, UserError, WorkerError
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,11 +67,12 @@ def test_the_exit_code_is_that_of_the_command(code: int, spy: Spy) -> None:
 
 def test_what_goes_wrong_is_said(spy: Spy, capsys: pytest.CaptureFixture[str]) -> None:
     spy.answers = [UserError("one: wrong"), UserError("a", "b"), TrainingError("the disk is full")]
-    spy.answers += [ZeroDivisionError("a fault"), KeyboardInterrupt()]
-    assert [cli.main([]) for _ in range(5)] == [2, 2, 1, 1, 130]
+    spy.answers += [WorkerError("worker 0 hangs"), ZeroDivisionError("a fault")]
+    spy.answers += [KeyboardInterrupt()]
+    assert [cli.main([]) for _ in range(6)] == [2, 2, 1, 1, 1, 130]
     err = capsys.readouterr().err
     assert err.startswith("cnn-train: error: one: wrong\ncnn-train: 2 errors:\n  - a\n  - b\n")
-    assert "cnn-train: failed: the disk is full\nTraceback" in err
+    assert "failed: the disk is full\ncnn-train: failed: worker 0 hangs\nTraceback" in err
     assert "ZeroDivisionError: a fault" in err
 
 
