@@ -10,6 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# What a training imports on its way: the many forks then find it there.
+import matplotlib.backends.backend_agg
+import matplotlib.figure  # noqa: F401
+import sklearn.metrics  # noqa: F401
+import torch._dynamo  # noqa: F401
+
+import cnn_cli.commands.evaluate
+import cnn_cli.commands.predict
+import cnn_cli.commands.train
+import cnn_cli.commands.visualize  # noqa: F401
+
 DEADLINE = 120.0
 """Seconds after which a child hangs."""
 
