@@ -88,32 +88,27 @@ class Run:
         return (path if other else None), wrong
 
     def saved(self) -> list[Path]:
-        """The checkpoints, the furthest step first; at the end those whose save was cut short."""
-        whole = sidecar.committed(self.checkpoints)
+        """The checkpoints, the furthest step first; at the end those whose save was cut short.
+
+        One that best.json or last.json names was completed, though its sidecar may be lost.
+        """
+        named = (self.pointer("best"), self.pointer("last"))
+        whole = {*sidecar.committed(self.checkpoints), *(path for path in named if path)}
         others = sorted(self.checkpoints.glob("step-*.ckpt"), reverse=True)
-        return list(dict.fromkeys([*whole, *others]))
+        return list(dict.fromkeys([*sorted(whole, reverse=True), *others]))
 
     def read_metrics(self) -> tuple[dict[str, Any], ...]:
-        """The lines of metrics.jsonl; empty where there is none.
-
-        Raises UserError for a line that is none of ours.
-        """
+        """The lines of metrics.jsonl that are whole; empty where there is none."""
         if not self.metrics.is_file():
             return ()
-        lines = self.metrics.read_bytes().splitlines(keepends=True)
         # The last line of a killed run may be cut; a resume writes it anew.
-        return tuple(
-            self._line(number, line) for number, line in enumerate(lines, 1) if line.endswith(b"\n")
-        )
+        found = (_figures(line) for line in self.metrics.read_bytes().splitlines())
+        return tuple(line for line in found if line is not None)
 
-    def _line(self, number: int, line: bytes) -> dict[str, Any]:
-        try:
-            found: Any = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"{self.metrics}: line {number} is damaged ({error})") from error
-        if not isinstance(found, dict):
-            raise UserError(f"{self.metrics}: line {number} is damaged (no figures)")
-        return found
+    def missing_epochs(self) -> list[int]:
+        """Those between the first and the last line of metrics.jsonl that have none."""
+        there = {line["epoch"] for line in self.read_metrics()}
+        return [epoch for epoch in range(1, max(there, default=0)) if epoch not in there]
 
     def validation_accuracy(self, step: int) -> float | None:
         """What metrics.jsonl has for the weights of `step`; None where they were not validated."""
@@ -178,6 +173,19 @@ def runs(root: Path) -> list[Run]:
     return sorted(found, key=lambda run: run.last_saved, reverse=True)
 
 
+def _figures(line: bytes) -> dict[str, Any] | None:
+    """A line of metrics.jsonl; None for one that is damaged."""
+    try:
+        found: Any = json.loads(line)
+        numbers = [found["step"], found["epoch"], *found["train"].values()]
+        numbers += (found["val"] or {}).values()
+        if all(value is None or isinstance(value, int | float) for value in numbers):
+            return dict(found)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return None
+
+
 @dataclass(frozen=True)
 class Found:
     """A checkpoint file that is whole, and what to tell of those passed over for it."""
@@ -232,18 +240,23 @@ def _soundest(run: Run, prefer: Literal["best", "last"], ref: str) -> Found:
     best, wrong = run.best() if prefer == "best" else (None, "")
     saved = run.saved()
     faults = [wrong] if wrong else []
+    last = sidecar.named(run.checkpoints / "last.json")
+    if prefer == "last" and last and not (run.checkpoints / last).exists():
+        faults.append(f"{run.checkpoints / last}: is not there")
     for path in dict.fromkeys([*([best] if best else []), *saved]):
         reason = sidecar.fault(path)
         if not reason:
             notes = [f"{fault}; {path.name} is used instead" for fault in faults]
             if not sidecar.path_of(path).is_file():
-                notes.append(f"{path}: the save was cut short, but the file is whole")
+                notes.append(f"{path}: has no {sidecar.path_of(path).name}; its own checksums hold")
             elif prefer == "last":
                 notes += [
                     f"{other}: has no {sidecar.path_of(other).name}, so its save was cut short;"
                     f" {path.name} is used instead"
                     for other in saved
-                    if other.name > path.name and not sidecar.path_of(other).is_file()
+                    if other.name > path.name
+                    and not sidecar.path_of(other).is_file()
+                    and other.name != last
                 ]
             return Found(path, tuple(notes))
         faults.append(f"{path}: {reason}")

@@ -62,8 +62,8 @@ def _fault(checkpoint: Path, _node: int, size: int, _changed: int, beside: int) 
         stated = _read(path_of(checkpoint))
         if stated is None:
             return (
-                f"its {path_of(checkpoint).name} cannot be read; without that file the checkpoint"
-                " is checked by its own checksums alone"
+                f"its {path_of(checkpoint).name} cannot be read (were that file not there, the"
+                " checkpoint's own checksums would count)"
             )
         if NAME.fullmatch(checkpoint.name) and stated[2] != checkpoint.name:
             return f"its {path_of(checkpoint).name} is of {stated[2]}"

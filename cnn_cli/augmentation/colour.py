@@ -23,6 +23,7 @@ class ColourJitter:
     """
 
     pixels_only: ClassVar[bool] = False
+    mixes: ClassVar[bool] = False
 
     brightness: NonNegative
     contrast: NonNegative

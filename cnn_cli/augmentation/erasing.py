@@ -20,6 +20,7 @@ class RandomErasing:
     """
 
     pixels_only: ClassVar[bool] = True
+    mixes: ClassVar[bool] = False
 
     probability: Fraction
     scale: tuple[ProperShare, ProperShare]

@@ -23,6 +23,7 @@ class PaddedCrop:
     """
 
     pixels_only: ClassVar[bool] = True
+    mixes: ClassVar[bool] = False
     gathers: ClassVar[bool] = True
 
     padding: NonNegativeInt
@@ -57,6 +58,7 @@ class HorizontalFlip:
     """Mirrors each picture left to right with `probability`. params (N, 1) bool: mirror it."""
 
     pixels_only: ClassVar[bool] = True
+    mixes: ClassVar[bool] = False
 
     enabled: bool
     probability: Fraction
@@ -80,6 +82,7 @@ class Rotation:
     """
 
     pixels_only: ClassVar[bool] = False
+    mixes: ClassVar[bool] = False
 
     degrees: Annotated[float, Range(0, 180)]
     fill: Fill
@@ -105,6 +108,7 @@ class Affine:
     """
 
     pixels_only: ClassVar[bool] = False
+    mixes: ClassVar[bool] = False
 
     degrees: Annotated[float, Range(0, 180)]
     shear: Annotated[float, Range(0, 60)]
@@ -149,6 +153,7 @@ class ResizedCrop:
     """
 
     pixels_only: ClassVar[bool] = False
+    mixes: ClassVar[bool] = False
 
     scale: tuple[ProperShare, ProperShare]
     ratio: tuple[Positive, Positive]

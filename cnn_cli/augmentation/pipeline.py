@@ -15,9 +15,10 @@ from cnn_cli.rng import generator
 class Op(Protocol):
     """One augmentation: random parameters are drawn apart, so that applying them is pure.
 
-    Beside what follows, an op may have `plans_on_cpu = True`, to get its parameters there, and
-    `gathers = True` where it is a padded crop (with `padding`, `fill` and `check(size)` as
-    geometry.PaddedCrop has them), which a source can perform while it gathers.
+    Beside what follows, an op may have `mixes = False`, where it leaves targets as they are,
+    `plans_on_cpu = True`, to get its parameters there, and `gathers = True` where it is a padded
+    crop (with `padding`, `fill` and `check(size)` as geometry.PaddedCrop has them), which a source
+    can perform while it gathers.
     """
 
     @property
@@ -56,6 +57,8 @@ class Augmentation:
         self.ops = {name: op for name, op in ops.items() if op.active and shares[name] > 0}
         self.until = {name: shares[name] for name in self.ops if shares[name] < 1}
         self.seed = seed
+        self.mixes = any(getattr(op, "mixes", True) for op in self.ops.values())
+        """whether an op may change targets"""
 
     def window(self, size: int) -> Window | None:
         """The leading padded crop, for a source to perform while it gathers; None if there is none.
@@ -79,6 +82,8 @@ class Augmentation:
         self, images: Tensor, targets: Tensor, step: int, cropped: bool, progress: float = 0.0
     ) -> tuple[Tensor, Tensor]:
         """Augment the whole batch of `step`: images (N, C, S, S) uint8, targets (N, K).
+
+        Labels (N,) will do for targets where no op `mixes`.
 
         With `cropped`, the source has already performed the `window`. `progress` is the share of
         training that is done, step / total, in [0, 1). Gives images as uint8, or as float in [0, 1]

@@ -33,6 +33,7 @@ class Policy:
     """
 
     plans_on_cpu: ClassVar[bool] = True  # how large each kind's group is
+    mixes: ClassVar[bool] = False
     pixels_only: ClassVar[bool] = True  # it works on bytes: floats become bytes and floats again
 
     without: tuple[Kind, ...]

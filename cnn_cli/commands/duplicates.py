@@ -20,7 +20,7 @@ class Kinds(NamedTuple):
     leaks: list[tuple[Place, ...]]
     """groups of equal pictures in more than one split"""
     torn: list[tuple[Place, ...]]
-    """groups within a split whose pictures have different classes"""
+    """groups whose pictures have different classes; they may be among the leaks as well"""
     repeated: list[tuple[Place, ...]]
     """all other groups of equal pictures"""
     across: list[tuple[Place, Place, float]]
@@ -32,12 +32,11 @@ class Kinds(NamedTuple):
 def kinds(dataset: Dataset, found: Inspection) -> Kinds:
     """The groups and pairs of `found`, each in one place."""
     leaks = list(found.leaks)
-    own = [group for group in found.exact if group not in found.leaks]
-    torn = [group for group in own if len(labels_of(dataset, group)) > 1]
+    torn = [group for group in found.exact if len(labels_of(dataset, group)) > 1]
     return Kinds(
         leaks,
         torn,
-        repeated=[group for group in own if group not in torn],
+        repeated=[group for group in found.exact if group not in leaks and group not in torn],
         across=[pair for pair in found.near if pair[0][0] != pair[1][0]],
         inside=[pair for pair in found.near if pair[0][0] == pair[1][0]],
     )
@@ -108,7 +107,10 @@ def duplicates(dataset: Dataset, found: Inspection) -> list[tuple[Place, Place, 
     for group in sort.leaks:
         other = next(place for place in group if place[0] != group[0][0])
         pairs.append((group[0], other, "equal, in two splits"))
-    pairs += [(group[0], group[1], "equal, of two classes") for group in sort.torn]
+    for group in sort.torn:
+        first = labels_of(dataset, group[:1])
+        other = next(place for place in group if labels_of(dataset, [place]) != first)
+        pairs.append((group[0], other, "equal, of two classes"))
     pairs += [(a, b, f"nearly equal ({apart:.1f})") for a, b, apart in sort.across]
     pairs += [(group[0], group[1], "equal") for group in sort.repeated]
     pairs += [(a, b, f"nearly equal ({apart:.1f})") for a, b, apart in sort.inside]

@@ -30,7 +30,7 @@ from cnn_cli.report.files import CONFUSION, write_report
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import print_report
 from cnn_cli.run import Run, find_checkpoint, find_run, run_folder, run_of
-from cnn_cli.signals import EXIT_CODES
+from cnn_cli.signals import EXIT_CODES, Stopped
 
 
 def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
@@ -183,6 +183,10 @@ def _train_and_report(
             command = f"{resume_command(task.run, config.trust)} trainer.max_time=null"
             display.say(f"go on later with: {command}", markup=False)
         return _report(config, task, state, display, board)
+    except (Stopped, KeyboardInterrupt):  # in the report: the training is saved already
+        command = resume_command(task.run, config.trust)
+        display.say(f"stopped; the report is made by: {command}", markup=False)
+        raise
     except (TrainingError, UserError) as error:  # UserError: a file that cannot be read any more
         last = next(iter(task.run.saved()), None)
         kept = f"; the state of {last.stem} is kept in {task.run.folder}" if last else ""

@@ -96,6 +96,9 @@ def _subject(
         len(dataset.train),
         config.trust,
     )
+    if trained.run and (missing := trained.run.missing_epochs()):
+        listed = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
+        display.warn(f"{trained.run.metrics} has no whole line of epoch {listed}")
     same = dataset.fingerprint == trained.fingerprint  # else its length is not the training's
     return Subject(
         model=trained.model,

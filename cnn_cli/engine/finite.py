@@ -3,12 +3,25 @@
 Its figures stay in TrainState.rows, where the loop finds them.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 WAITS_FOR_NOTHING = ("cpu",)
 """Devices whose figures are there at once."""
+
+
+Bad = bool | Tensor
+"""Whether a step was not finite: known at once, or a single bool on a device nobody waits for."""
+
+
+def not_finite(figure: Tensor) -> Bad:
+    """Whether a single number is NaN or infinite."""
+    if figure.device.type in WAITS_FOR_NOTHING:
+        return not math.isfinite(figure.item())
+    return ~figure.isfinite()
 
 
 class Statistics:
@@ -30,10 +43,10 @@ class Statistics:
             torch._foreach_copy_(self._kept, self._live)
 
     @torch.no_grad()
-    def restore(self, bad: Tensor) -> None:
-        """Where `bad` (a single bool, on the device) holds, have them as they were."""
-        if bad.device.type in WAITS_FOR_NOTHING:
-            if self._live and bad.item():
+    def restore(self, bad: Bad) -> None:
+        """Where `bad` holds, have them as they were."""
+        if isinstance(bad, bool):
+            if self._live and bad:
                 torch._foreach_copy_(self._live, self._kept)
             return
         for live, kept in zip(self._live, self._kept, strict=True):
@@ -49,14 +62,13 @@ def takes_found_inf(optimizer: Optimizer) -> bool:
     return bool(getattr(optimizer, "_step_supports_amp_scaling", False))
 
 
-def step_unless(bad: Tensor, optimizer: Optimizer) -> None:
-    """The optimizer's step; nothing where `bad` (a single bool, on the device) holds.
+def step_unless(bad: Bad, optimizer: Optimizer) -> None:
+    """The optimizer's step; nothing where `bad` holds.
 
-    Waits for the device only where the optimizer cannot be told otherwise; on a CPU that costs
-    nothing.
+    Waits for the device only where the optimizer cannot be told otherwise.
     """
-    if bad.device.type in WAITS_FOR_NOTHING or not takes_found_inf(optimizer):
-        if not bad.item():
+    if isinstance(bad, bool) or not takes_found_inf(optimizer):
+        if not bad:
             optimizer.step()
         return
     marks = vars(optimizer)

@@ -24,15 +24,24 @@ class Loss:
     gamma: float = 0.0
     """a class at probability p counts (1 - p) ** gamma (focal loss, Lin et al. 2017)"""
 
-    def targets(self, labels: Tensor, num_classes: int) -> Tensor:
-        """(N,) int64 -> (N, K) float32 rows that sum to 1."""
+    def targets(self, labels: Tensor, num_classes: int, *, soft: bool = True) -> Tensor:
+        """(N,) int64 -> (N, K) float32 rows that sum to 1.
+
+        The labels as they are where they do as well, if nothing will mix them (not `soft`).
+        """
+        if not soft and self.weights is None and not self.gamma:
+            return labels
         targets = F.one_hot(labels, num_classes).float()
         if not self.smoothing:
             return targets
         return targets.mul_(1 - self.smoothing).add_(self.smoothing / num_classes)
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Summed over the batch, in nats; logits and targets (N, K)."""
+        """Summed over the batch, in nats; logits (N, K), targets (N, K) or labels (N,)."""
+        if targets.ndim == 1:
+            return F.cross_entropy(
+                logits.float(), targets, reduction="sum", label_smoothing=self.smoothing
+            )
         logs = logits.float().log_softmax(dim=1)
         terms = targets * logs
         if self.gamma:

@@ -1,5 +1,6 @@
 """One step: an optimizer update from one batch, computed in one or more parts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.data.contract import Batch
 from cnn_cli.device import Device
-from cnn_cli.engine.finite import step_unless
+from cnn_cli.engine.finite import Bad, not_finite, step_unless
 from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import TrainState, update_average
 from cnn_cli.optim.schedules import Schedule
@@ -48,7 +49,8 @@ def train_step(state: TrainState, batch: Batch, settings: StepSettings, device: 
     seed_layers(settings.seed, "layers", batch.step)
     set_learning_rate(state, settings)
     labels = batch.labels.to(device.place, non_blocking=True)
-    targets = settings.loss.targets(labels, settings.num_classes)
+    mixes = settings.augmentation.mixes
+    targets = settings.loss.targets(labels, settings.num_classes, soft=mixes)
     pictures, targets = settings.augmentation(
         batch.images.to(device.place, non_blocking=True),
         targets,
@@ -56,7 +58,6 @@ def train_step(state: TrainState, batch: Batch, settings: StepSettings, device: 
         settings.cropped,
         progress=state.step / state.total,
     )
-    row = state.rows[batch.step % len(state.rows)].zero_()
     state.statistics.keep()
     parts = zip(
         device.input(pictures).chunk(settings.accumulate),
@@ -64,13 +65,16 @@ def train_step(state: TrainState, batch: Batch, settings: StepSettings, device: 
         strict=True,
     )
     share = 1 / settings.loss.total(targets)
-    for images, wanted in parts:
-        _backward(state, images, wanted, settings.loss, share, row, device)
-    row[2] = len(labels)
-    row[0] *= share * row[2]  # so that the sum over the batch, divided by its pictures, is the mean
-    bad = _update(state, settings, row)
+    sums = [_backward(state, *part, settings.loss, share, device) for part in parts]
+    loss, right = sums[0]
+    for more, hits in sums[1:]:
+        loss, right = loss + more, right + hits
+    count = torch.full((), len(labels), dtype=torch.float32, device=loss.device)
+    # the loss so that its sum over the batches, divided by their pictures, is the mean
+    figures = (loss * (share * len(labels)), right.float(), count)
+    bad = _update(state, settings, figures, state.rows[batch.step % len(state.rows)])
     if state.ema is not None and settings.ema_decay is not None:
-        update_average(state.ema, state.model, settings.ema_decay, batch.step, bad)
+        update_average(*state.averaged, settings.ema_decay, batch.step, bad)
 
 
 def _backward(
@@ -79,33 +83,37 @@ def _backward(
     targets: Tensor,
     loss: Loss,
     share: Tensor | float,
-    row: Tensor,
     device: Device,
-) -> None:
-    """Add one part's gradient; its summed loss times `share` is its part of the batch's mean."""
+) -> tuple[Tensor, Tensor]:
+    """Add one part's gradient; its summed loss times `share` is its part of the batch's mean.
+
+    Gives the summed loss, and how many answers were right.
+    """
     with device.autocast():
         logits = state.model(images)
     summed = loss(logits, targets)
     mean = summed * share
     torch.autograd.backward(state.scaler.scale(mean) if state.scaler else mean)
-    with torch.no_grad():
-        right = (logits.argmax(1) == targets.argmax(1)).sum()
-        row[:2] += torch.stack([summed, right])
+    labels = targets if targets.ndim == 1 else targets.argmax(1)
+    return summed.detach(), (logits.detach().argmax(1) == labels).sum()
 
 
-def _update(state: TrainState, settings: StepSettings, row: Tensor) -> Tensor:
+def _update(
+    state: TrainState, settings: StepSettings, figures: Sequence[Tensor], row: Tensor
+) -> Bad:
     """Change the weights by the gradient; a step that is not finite changes nothing at all.
 
-    Gives whether it was one: a single bool on the device.
+    Notes `figures` (loss, right answers, pictures) and the gradient's norm in `row`. Gives whether
+    the step was one that is not finite.
     """
     if state.scaler:
         state.scaler.unscale_(state.optimizer)
-    parameters = [p for p in state.model.parameters() if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-    row[3] = norm
-    bad = ~(norm.isfinite() & row[0].isfinite())
+    gradients = [p.grad for p in state.parameters if p.grad is not None]
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    torch.stack([*figures, norm], out=row)
+    bad = not_finite(figures[0] + norm)
     if settings.clip_norm is not None:
-        torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
+        torch.nn.utils.clip_grads_with_norm_(state.parameters, settings.clip_norm, norm)
     if state.scaler:
         state.scaler.step(state.optimizer)  # which skips such a step by itself
         state.scaler.update()

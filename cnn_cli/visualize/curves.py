@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from cnn_cli.errors import UserError
@@ -39,16 +40,25 @@ def curves(subject: Subject, *, log_loss: bool) -> "dict[str, Figure]":
     Raises UserError where no epoch has been recorded.
     """
     if not subject.metrics:
-        raise UserError("figure.curves: needs a run's metrics.jsonl; a lone checkpoint has none")
+        raise UserError(
+            "figure.curves: needs a run's metrics.jsonl, and there is no whole line in it, or no"
+            " such file, as beside a checkpoint on its own"
+        )
     with style():
         return {"curves": _draw(subject, log_loss)}
 
 
 def points(lines: Lines, *keys: str) -> Points:
-    """(epochs, values) of one recorded value; lines without it, or not finite, are left out."""
+    """(epochs, values) of one recorded value; lines without it, or not finite, are left out.
+
+    Where a whole line is missing the value is NaN, and a curve has a gap.
+    """
     epochs: list[float] = []
     values: list[float] = []
-    for line in lines:
+    for before, line in zip([None, *lines], lines, strict=False):
+        if before is not None and line["epoch"] > before["epoch"] + 1 and epochs:
+            epochs.append(before["epoch"] + 1)
+            values.append(math.nan)
         value: Any = line
         for key in keys:
             value = None if value is None else value.get(key)
@@ -56,6 +66,11 @@ def points(lines: Lines, *keys: str) -> Points:
             epochs.append(line["epoch"])
             values.append(value)
     return epochs, values
+
+
+def _has_gaps(lines: Lines) -> bool:
+    epochs = [0, *(line["epoch"] for line in lines)]
+    return any(after > before + 1 for before, after in pairwise(epochs))
 
 
 def _draw(subject: Subject, log_loss: bool) -> "Figure":
@@ -72,7 +87,8 @@ def _draw(subject: Subject, log_loss: bool) -> "Figure":
         log_scale(loss)
     accuracy = panel(figure, right, HEADER + 0.25, WIDE, TALL)
     _pair(accuracy, lines, "accuracy", "Accuracy (%)", 100.0)
-    _mark_best(accuracy, lines)
+    if not _has_gaps(lines):  # else the best may be among what is missing
+        _mark_best(accuracy, lines)
     rate = panel(figure, left, low, WIDE, LOW)
     _single(rate, points(lines, "lr"), "Learning rate at the end of each epoch", GREEN)
     norm = panel(figure, right, low, WIDE, LOW)
@@ -120,7 +136,7 @@ def _single(axes: "Axes", data: Points, title: str, colour: str) -> None:
     axes.set_title(title)
     axes.plot(*data, color=colour, marker="o" if len(data[0]) < 3 else None, ms=4)
     if data[1]:
-        axes.set_ylim(0, 1.08 * max(data[1]) or 1.0)
+        axes.set_ylim(0, 1.08 * max(value for value in data[1] if math.isfinite(value)) or 1.0)
     else:
         axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=QUIET)
 

@@ -1,33 +1,23 @@
-"""Speed side by side: scripts/benchmark ops [NAME ...] [--rounds N] [--json FILE]
+"""Each augmentation against torchvision's transforms, on one thread.
 
-ops: each augmentation on 512 pictures of 3x32x32 on one thread, against torchvision's transforms
-v1 (a PIL picture at a time, as in most tutorials) and v2 (a uint8 tensor at a time), all from
-pictures in memory to a normalised float tensor. The competitors take turns (A B C A B C ...) in one
-process, which keeps freed memory as the trainer does; the table shows medians in pictures a second,
-how much faster than the better of the two, and the spread of ours. `op alone` takes a batch that is
-gathered already and leaves it as it comes out: what the op adds.
+512 pictures of 3x32x32, from pictures in memory to a normalised float tensor: torchvision's v1 (a
+PIL picture at a time, as in most tutorials) and v2 (a uint8 tensor at a time). All in one process,
+which keeps freed memory as the trainer does. The ratio is to the better of the two; `op alone`
+takes a batch that is gathered already and leaves it as it comes out: what the op adds.
 """
 
-import argparse
-import json
-import platform
-import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
+from itertools import count
 from typing import Any
 
 import torch
-import torchvision
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 from torch import Tensor
 from torchvision import transforms as v1
 from torchvision.transforms import v2
 
+from benchmarks import common
 from cnn_cli.augmentation.colour import ColourJitter
 from cnn_cli.augmentation.erasing import RandomErasing
 from cnn_cli.augmentation.geometry import Affine, HorizontalFlip, PaddedCrop, ResizedCrop, Rotation
@@ -198,79 +188,49 @@ OPS: dict[str, dict[str, Callable[[], Call]]] = {
 }
 
 
-def turns(calls: dict[str, Call], rounds: int) -> dict[str, list[float]]:
-    """Pictures a second of each competitor in each round, in turn; one more round to warm up."""
-    rates: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 1):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call(number)
-            rate = BATCH / (time.perf_counter() - start)
-            if number:
-                rates[name].append(rate)
-    return rates
-
-
-def measure_ops(names: list[str], rounds: int) -> list[dict[str, Any]]:
+def measure(names: list[str], rounds: int) -> common.Rows:
+    """Pictures a second of each competitor, in turn."""
+    common.refuse_unknown(names, OPS)
+    keep_memory()
     rows = []
-    for name in track(names, "measuring", console=Console(stderr=True), transient=True):
+    for name in names or OPS:
         torch.manual_seed(0)
-        rates = turns({who: make() for who, make in OPS[name].items()}, rounds)
-        medians = {who: statistics.median(values) for who, values in rates.items()}
+        ways = {who: _timed(make()) for who, make in OPS[name].items()}
+        rates = common.take_turns(ways, rounds)
+        medians = {who: common.spread(values)[0] for who, values in rates.items()}
         peers = [value for who, value in medians.items() if who not in ("ours", "op alone")]
-        low, _, high = statistics.quantiles(rates["ours"], n=4)
+        _, low, high = common.spread(rates["ours"])
         ratio = medians["ours"] / max(peers)
         rows.append({"op": name, **medians, "ratio": ratio, "quartiles": [low, high]})
     return rows
 
 
-def machine() -> dict[str, Any]:
-    processor = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        processor = lines[0].partition(": ")[2] if lines else processor
-    return {
-        "processor": processor,
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-    }
+def _timed(call: Call) -> Callable[[], float]:
+    numbers = count()
+
+    def rate() -> float:
+        start = time.perf_counter()
+        call(next(numbers))
+        return BATCH / (time.perf_counter() - start)
+
+    return rate
 
 
-def show(rows: list[dict[str, Any]], about: dict[str, Any], rounds: int) -> None:
-    title = ", ".join(f"{key} {value}" for key, value in about.items())
-    table = Table(caption=f"images/s, 3x{SIZE}x{SIZE}, {BATCH} a round, n = {rounds}; {title}")
-    table.add_column("op", no_wrap=True)
-    for name in ("op alone", "ours", "quartiles", "v1", "v2", "ratio"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        peers = [row.get("v1"), row.get("v2", row.get("v2 on the batch"))]
-        figures = [row["op alone"], row["ours"], *row["quartiles"], *peers]
-        alone, whole, low, high, old, new = (f"{x:,.0f}" if x else "-" for x in figures)
-        cells = [alone, whole, f"{low} - {high}", old, new, f"{row['ratio']:.1f}x"]
-        table.add_row(row["op"], *cells)
-    Console().print(table)
+def show(rows: common.Rows, rounds: int) -> None:
+    def rate(*keys: str) -> Callable[[Any], str]:
+        return lambda row: next((f"{row[key]:,.0f}" for key in keys if key in row), "-")
 
-
-def main(words: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="scripts/benchmark", description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=["ops"])
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(OPS)}; all without")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    given = parser.parse_args(words)
-    if unknown := [name for name in given.names if name not in OPS]:
-        parser.error(f"no op {unknown[0]}; there are {', '.join(OPS)}")
-    torch.set_num_threads(1)
-    keep_memory()
-    rows, about = measure_ops(given.names or list(OPS), given.rounds), machine()
-    show(rows, about, given.rounds)
-    if given.json:
-        made = {"machine": about, "rounds": given.rounds, "rows": rows}
-        given.json.write_text(json.dumps(made, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    common.show(
+        f"pictures a second, 3x{SIZE}x{SIZE}, {BATCH} a round",
+        {
+            "op": lambda row: row["op"],
+            "op alone": rate("op alone"),
+            "ours": rate("ours"),
+            "quartiles": lambda row: "{:,.0f} - {:,.0f}".format(*row["quartiles"]),
+            "v1": rate("v1"),
+            "v2": rate("v2", "v2 on the batch"),
+            "ratio": lambda row: f"{row['ratio']:.1f}x",
+        },
+        rows,
+        f"n = {rounds}",
+    )

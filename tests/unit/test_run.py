@@ -118,7 +118,7 @@ def test_a_save_that_was_cut_short_comes_last(tmp_path):
         (run.checkpoints / sidecar.name_of(step)).unlink()
     taken = find_checkpoint("a", tmp_path, "last")
     assert taken.path == lone
-    assert taken.notes == (f"{lone}: the save was cut short, but the file is whole",)
+    assert taken.notes[-1] == f"{lone}: has no step-00000003.json; its own checksums hold"
 
 
 def test_a_lone_file_is_taken_with_a_notice(tmp_path):
@@ -208,12 +208,6 @@ def test_an_earlier_report_is_kept(tmp_path):
     assert texts == {"report-1": "first", "report-2": "second", "report": "third"}
 
 
-def test_a_cut_last_line_of_the_metrics_is_left_out(tmp_path):
-    run = Run(tmp_path)
-    run.metrics.write_text('{"step": 1}\n{"step": 2, "ep')
-    assert run.read_metrics() == ({"step": 1},)
-
-
 def test_new_folders_never_share_a_name(tmp_path):
     assert [new_folder(tmp_path, "a").name for _ in range(3)] == ["a", "a-2", "a-3"]
 
@@ -267,9 +261,20 @@ def test_a_best_checkpoint_that_is_gone_is_told(tmp_path):
     assert "step-00000001.ckpt: the best checkpoint is not there; step-0" in taken.notes[0]
 
 
-@pytest.mark.parametrize("line", [b"\0\0\n", b"5\n", b"{\n"])
-def test_a_damaged_line_of_metrics_is_named(tmp_path, line):
+def test_the_last_checkpoint_is_missed_where_it_is_gone(tmp_path):
     run = make_run(tmp_path / "a")
-    run.metrics.write_bytes(b'{"step": 1}\n' + line + b'{"st')
-    with pytest.raises(UserError, match=r"metrics\.jsonl: line 2 is damaged"):
-        run.read_metrics()
+    (run.checkpoints / sidecar.name_of(2)).unlink()
+    taken = find_checkpoint("a", tmp_path, "last")
+    assert taken.path.name == "step-00000001.ckpt"
+    assert "step-00000002.ckpt: is not there; step-00000001.ckpt is used" in taken.notes[0]
+
+
+@pytest.mark.parametrize("prefer", ["best", "last"])
+def test_a_checkpoint_that_was_completed_does_without_its_sidecar(tmp_path, prefer):
+    run = make_run(tmp_path / "a")
+    for step in (1, 2):
+        sidecar.path_of(run.checkpoints / sidecar.name_of(step)).unlink()
+    taken = find_checkpoint("a", tmp_path, prefer)
+    name = sidecar.name_of(1 if prefer == "best" else 2)
+    assert taken.path.name == name
+    assert taken.notes == (f"{taken.path}: has no {name[:-5]}.json; its own checksums hold",)
