@@ -24,6 +24,7 @@ STOPPED = tuple(EXIT_CODES.values())
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
+    _open_streams()
     try:
         with raising():
             return _run(list(sys.argv[1:] if argv is None else argv))
@@ -36,6 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has gone: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+def _open_streams() -> None:
+    """Output that was closed (`>&-`) is thrown away: Python then has none to write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  open to the end
 
 
 def _stopped(name: str) -> int:

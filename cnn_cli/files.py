@@ -47,8 +47,10 @@ class Hashed:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Hashed]:
+def replacing(path: Path, outdated: Path | None = None) -> Iterator[Hashed]:
     """A file that takes the place of `path` only when it is whole and on the disk.
+
+    A file beside it that is `outdated` then goes just before.
 
     Raises OSError, with the old file untouched, where it cannot be written or reads back
     differently.
@@ -62,6 +64,8 @@ def replacing(path: Path) -> Iterator[Hashed]:
             os.fsync(raw.fileno())
         if size_and_hash(own, from_disk=True) != (file.size, file.sha256):
             raise OSError(errno.EIO, "reads back with other bytes than were written", str(path))
+        if outdated is not None:
+            outdated.unlink(missing_ok=True)
         own.replace(path)
     except BaseException:
         own.unlink(missing_ok=True)

@@ -61,6 +61,9 @@ def _lock(file: IO[str], folder: Path) -> None:
     try:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A process that ended meanwhile may have removed the file that was opened.
+        if os.fstat(file.fileno()).st_ino != (folder / LOCK).stat().st_ino:
+            raise OSError("another lock is there by now")
     except OSError:
         file.seek(0)
         who = file.read().strip() or "?"

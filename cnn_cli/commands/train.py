@@ -17,8 +17,8 @@ from cnn_cli.device import choose
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.display import Display, duration
 from cnn_cli.engine.environment import environment
-from cnn_cli.engine.records import whole_lines
-from cnn_cli.engine.state import TrainState, restore
+from cnn_cli.engine.recovery import put_back
+from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.engine.train import train
@@ -146,16 +146,7 @@ def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> list
             f"resume: trainer.max_time={task.trainer.max_time} is used up: this run has trained for"
             f" {duration(saved.elapsed)}; give more, or trainer.max_time=null"
         )
-    restore(state, saved)
-    notes = []
-    state.metrics_bytes = whole_lines(task.run.metrics, saved.metrics_bytes)
-    if state.metrics_bytes < saved.metrics_bytes:
-        notes.append(f"{task.run.metrics} has lost lines; new ones follow those that are whole")
-    best = task.run.checkpoints / sidecar.name_of(saved.best_step or 0)
-    if saved.best_step is not None and (fault := sidecar.fault(best)):
-        state.best, state.best_loss, state.best_step = None, None, None
-        notes.append(f"{best}: {fault}; it was the best, which is chosen anew from here on")
-    return notes
+    return put_back(task, state, saved)
 
 
 def _train_and_report(

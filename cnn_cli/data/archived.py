@@ -1,5 +1,6 @@
 """Data sets that come as one archive: in a usual place, unpacked or not, or on the network."""
 
+import gzip
 import shutil
 import tarfile
 import zipfile
@@ -8,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import IO, cast
 
 from cnn_cli.data.download import DownloadError, download, md5_of
 from cnn_cli.data.places import locked, places
@@ -16,6 +18,8 @@ from cnn_cli.files import clear_leftovers, move_into_place, temporary
 
 LARGEST = 1 << 28
 """Bytes that one file of an archive may have; the largest of the original ones has 221 MB."""
+PIECE = 1 << 20
+"""Bytes that are read of an archive at a time: headers are read whole, contents in parts."""
 MEMBERS, RATIO = 100_000, 100
 """Files in an archive, and times its own size that it may unpack to."""
 
@@ -138,8 +142,30 @@ def _extract(wanted: Archive, archive: Path, folder: Path) -> None:
 def _untar(wanted: Archive, archive: Path, folder: Path) -> None:
     """Only the wanted files, without the folders they claim to be in."""
     most = max(LARGEST, RATIO * archive.stat().st_size)
-    with tarfile.open(archive) as tar:
+    with (
+        gzip.open(archive) as packed,
+        tarfile.open(fileobj=cast("IO[bytes]", _Careful(packed))) as tar,
+    ):
         tar.extractall(folder, members=_members(wanted, tar, most), filter="data")
+
+
+class _Careful:
+    """A file of which a little is read at a time, as of contents, and not a header of any size."""
+
+    def __init__(self, file: gzip.GzipFile) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        """As of a file. Raises TarError for more than PIECE bytes."""
+        if not 0 <= size <= PIECE:
+            raise tarfile.TarError(f"it has a header of {size:,} bytes")
+        return self._file.read(size)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 def _members(wanted: Archive, tar: tarfile.TarFile, most: int) -> Iterator[tarfile.TarInfo]:

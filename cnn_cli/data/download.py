@@ -18,7 +18,7 @@ TIMEOUT = 15.0
 SLOWEST, LOOK = 1_000, 30.0
 """Bytes a second below which an address is given up, on average since LOOK seconds ago."""
 MOST = 4 << 30
-"""Bytes that a file of unknown size may have; the largest of the known ones has 2.6 GB."""
+"""Bytes that a file may have; the largest of the known ones has 2.6 GB."""
 CUTS = 20
 """Broken connections after which an address is given up, though each one brought a piece."""
 BLOCK = 1 << 18
@@ -105,8 +105,10 @@ def _fetch(url: str, part: Path, size: int | None) -> None:
             raise
     with answer:
         have = _continued(answer, have)
-        length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else size
+        length = str(answer.headers.get("Content-Length", ""))
+        total = have + int(length) if length.isdigit() and len(length) < 16 else size
+        if total is not None and total > MOST:
+            raise _UselessError(f"offers {total:,} bytes, which no data set has")
         if size is not None and total != size:
             raise URLError(f"offers {total:,} bytes where the file has {size:,}")
         _save(answer, part, have, total, url)

@@ -25,7 +25,8 @@ CALLED = {
     "collections.OrderedDict", "collections.Counter", "__builtin__.set", "__builtin__.complex",
     "_codecs.encode", "torch.Size", "torch.device", "torch.nn.parameter.Parameter",
     "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
-    "torch._utils._rebuild_parameter", "torch.serialization._get_layout",
+    "torch._utils._rebuild_tensor_v3", "torch._utils._rebuild_parameter",
+    "torch._utils._rebuild_parameter_with_state", "torch.serialization._get_layout",
 }  # fmt: skip
 """What a description may call: none of these allocates more than it is given."""
 
@@ -127,6 +128,8 @@ class _Stub:
     name = ""
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
+        if cls.name not in CALLED and cls.name.startswith("torch."):
+            raise NotAnArchiveError(f"it has tensors that are not taken here ({cls.name})")
         if cls.name not in CALLED:
             raise HoldsCodeError(f"it calls {cls.name}, as no file of weights does")
         return object.__new__(cls)

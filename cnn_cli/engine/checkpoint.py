@@ -1,6 +1,7 @@
 """Checkpoints: plain data in torch's zip format, committed by a sidecar with size and sha256."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ class Checkpoint:
 KEPT = 2
 """Newest checkpoints that are kept, beside the best: should the last be damaged, one is left."""
 
+MOST_STEPS = 1 << 40
 MARGIN = 1 << 16
 """Bytes of a checkpoint beside its tensors, generously."""
 
@@ -76,10 +78,8 @@ def save(run: Run, checkpoint: Checkpoint) -> Path:
     folder.mkdir(exist_ok=True)
     check_space(folder, _size(checkpoint) + MARGIN)
     path = folder / sidecar.name_of(checkpoint.step)
-    with replacing(path) as file:
+    with replacing(path, outdated=sidecar.path_of(path)) as file:
         torch.save(_plain(checkpoint), cast("IO[bytes]", file))  # it only writes
-        file.flush()  # a disk that is full says so here, while the old sidecar is there
-        sidecar.path_of(path).unlink(missing_ok=True)
     sidecar.write(path, checkpoint.step, file.size, file.sha256)
     point(run, path, checkpoint.best_step)
     return path
@@ -175,9 +175,24 @@ def load(path: Path) -> Checkpoint:
     wrong = [*_of_wrong_type(made), *(f"preprocessing.{name}" for name in _of_wrong_type(form))]
     if wrong:
         raise UserError(f"{path}: not a checkpoint of cnn-train: wrong {', '.join(wrong)}")
+    if not _is_in_range(made):
+        raise UserError(f"{path}: not a checkpoint of cnn-train: its counts are none")
     if sidecar.NAME.fullmatch(path.name) and path.name != sidecar.name_of(made.step):
         raise UserError(f"{path}: holds step {made.step}, not the one of its name")
     return made
+
+
+def _is_in_range(made: Checkpoint) -> bool:
+    """Whether steps, bytes and seconds can be what they are called."""
+    steps = (made.step, made.stale, made.best_step or 0, made.recorded or 0)
+    figures = (made.elapsed, made.best or 0.0, made.best_loss or 0.0)
+    return (
+        0 < made.total < MOST_STEPS
+        and all(0 <= step <= made.total for step in steps)
+        and made.metrics_bytes >= 0
+        and made.elapsed >= 0
+        and all(map(math.isfinite, figures))
+    )
 
 
 def _of_wrong_type(made: Checkpoint | Preprocessing) -> list[str]:

@@ -80,9 +80,21 @@ def append(path: Path, offset: int, lines: bytes) -> int:
     return end
 
 
-def whole_lines(path: Path, wanted: int) -> int:
-    """Bytes of whole lines among the first `wanted` of the file: all, unless it was damaged."""
+def lines_until(path: Path, step: int) -> int:
+    """Bytes of the whole lines of a file that are of steps up to `step`; damaged ones stay."""
     if not path.exists():
         return 0
-    with path.open("rb") as file:
-        return file.read(min(wanted, path.stat().st_size)).rfind(b"\n") + 1
+    end = 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        if not line.endswith(b"\n") or _step(line) > step:
+            break
+        end += len(line)
+    return end
+
+
+def _step(line: bytes) -> int:
+    """The step that a line is of; 0 where it is damaged."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return 0

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from cnn_cli import sidecar
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.display import Display
+from cnn_cli.engine.records import lines_until
 from cnn_cli.engine.state import GRAD_NORM, LOSS, TrainState, restore
 from cnn_cli.engine.task import Task
 from cnn_cli.errors import TrainingError
@@ -93,6 +95,24 @@ def lower_rate(state: TrainState) -> str:
     return f"{key}={defaults[key] / 10:.3g}"
 
 
+def put_back(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> list[str]:
+    """Have the state as it was saved; gives notes on what the run's folder lacks by now.
+
+    Raises UserError where the checkpoint does not fit.
+    """
+    restore(state, saved)
+    notes = []
+    state.metrics_bytes = lines_until(task.run.metrics, saved.step)
+    if state.metrics_bytes < saved.metrics_bytes:
+        lost = saved.metrics_bytes - state.metrics_bytes
+        notes.append(f"{task.run.metrics} has lost {lost:,} bytes of its lines since then")
+    best = task.run.checkpoints / sidecar.name_of(saved.best_step or 0)
+    if saved.best_step is not None and (fault := sidecar.fault(best)):
+        state.best, state.best_loss, state.best_step = None, None, None
+        notes.append(f"{best}: {fault}; it was the best, which is chosen anew from here on")
+    return notes
+
+
 def roll_back(
     task: Task, state: TrainState, display: Display, reason: str, returned: dict[Path, int]
 ) -> None:
@@ -109,7 +129,8 @@ def roll_back(
     if times > ROLLBACKS:
         raise TrainingError(f"{reason}. Going back to {path.stem} {ROLLBACKS} times did not help")
     elapsed = state.elapsed
-    restore(state, checkpoint.load(path))
+    for note in put_back(task, state, checkpoint.load(path)):
+        display.warn(note)
     state.elapsed, state.unwritten = elapsed, b""
     state.watch = replace(state.watch, factor=state.watch.factor * LOWER**times)
     display.warn(

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from cnn_cli.device import Device
 from cnn_cli.engine.checkpoint import Checkpoint
 from cnn_cli.engine.finite import Bad, Statistics
+from cnn_cli.engine.fitting import misfits
 from cnn_cli.errors import UserError
 from cnn_cli.optim.schedules import Watch
 
@@ -77,86 +78,21 @@ def new_state(
     return TrainState(model, averaged, optimizer, scaler, rows, total)
 
 
-def misfits(state: TrainState, saved: Checkpoint) -> list[str]:
-    """What of a checkpoint does not fit a new state: it may come from anywhere, or another model.
-
-    Names and shapes have to be the same, and no tensor may claim more numbers than it holds.
-    """
-    own, found = vars(Watch()), saved.watch or vars(Watch())
-    wrong = _unlike("model", state.model.state_dict(), saved.model)
-    if state.ema is not None:
-        wrong += _unlike("ema", state.ema.state_dict(), saved.ema or {})
-    wrong += _unlike("rows", {"": state.rows}, {"": saved.rows})
-    if own.keys() != found.keys() or not all(_is_figure(value) for value in found.values()):
-        wrong.append("watch")
-    numbers = (saved.step, saved.total, saved.metrics_bytes, saved.stale, saved.recorded or 0)
-    if min(numbers) < 0 or saved.step > saved.total:
-        wrong.append("its counts of steps")
-    return wrong + _unlike_optimizer(state.optimizer, saved.optimizer)
-
-
-def _unlike_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> list[str]:
-    groups, states = saved.get("param_groups"), saved.get("state")
-    if not isinstance(groups, list) or not isinstance(states, dict):
-        return ["optimizer"]
+def _completed(saved: dict[str, Any], optimizer: Optimizer) -> dict[str, Any]:
+    """With the settings that torch did not know yet when it was saved."""
     fresh = optimizer.state_dict()["param_groups"]
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    names = [set(group) for group in groups if isinstance(group, dict)]
-    if names != [set(group) for group in fresh] or any(
-        group["params"] != own["params"]
-        or not all(_is_setting(value) for key, value in group.items() if key != "params")
-        for group, own in zip(groups, fresh, strict=True)
-    ):
-        return ["optimizer.param_groups"]
-    wrong = []
-    for key, kept in states.items():
-        known = isinstance(key, int) and 0 <= key < len(parameters) and isinstance(kept, dict)
-        if not known or not all(_fits(value, parameters[key]) for value in kept.values()):
-            wrong.append(f"optimizer.state.{key}")
-    return wrong
-
-
-def _fits(value: object, parameter: Tensor) -> bool:
-    """Whether it can be part of an optimizer's state of that parameter."""
-    if not isinstance(value, Tensor):
-        return _is_figure(value)
-    return value.shape in (parameter.shape, torch.Size(())) and _holds_all(value)
-
-
-def _is_setting(value: object) -> bool:
-    if isinstance(value, tuple | list):  # betas
-        return all(_is_figure(part) for part in value)
-    return _is_figure(value) or isinstance(value, str)
-
-
-def _is_figure(value: object) -> bool:
-    return value is None or isinstance(value, int | float)
-
-
-def _holds_all(tensor: Tensor) -> bool:
-    """Not one number shown many times."""
-    return tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.element_size()
-
-
-def _unlike(part: str, own: dict[str, Any], saved: dict[str, Any]) -> list[str]:
-    """The first tensor of `saved` that is not as its namesake in `own`, in a list."""
-    for name in (*own, *saved):
-        ours, theirs = own.get(name), saved.get(name)
-        if not isinstance(ours, Tensor) or not isinstance(theirs, Tensor):
-            return [f"{part}.{name}"]
-        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype) or not _holds_all(theirs):
-            return [f"{part}.{name}".rstrip(".")]
-    return []
+    groups = zip(fresh, saved["param_groups"], strict=True)
+    return {**saved, "param_groups": [{**own, **group} for own, group in groups]}
 
 
 def restore(state: TrainState, saved: Checkpoint) -> None:
     """Put what a checkpoint holds into a new state. Raises UserError where it does not fit."""
-    if wrong := misfits(state, saved):
+    if wrong := misfits(saved, state.model, state.ema, state.optimizer, state.rows):
         raise UserError(f"this checkpoint does not fit the model and optimizer: {', '.join(wrong)}")
     state.model.load_state_dict(saved.model)
     if state.ema is not None and saved.ema is not None:
         state.ema.load_state_dict(saved.ema)
-    state.optimizer.load_state_dict(saved.optimizer)
+    state.optimizer.load_state_dict(_completed(saved.optimizer, state.optimizer))
     if state.scaler is not None and saved.scaler is not None:
         state.scaler.load_state_dict(saved.scaler)
     state.rows.copy_(saved.rows)

@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from cnn_cli import build
+from cnn_cli.engine import fitting
 from cnn_cli.optim.schedules import Schedule
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -122,3 +123,25 @@ def test_a_schedule_warms_up_to_its_peak_and_stays_a_share(name: str) -> None:
     jumps = [b / a for a, b in pairwise(values) if abs(a - b) >= 0.03]
     assert jumps == [pytest.approx(0.1)] * len(jumps) if name == "step" else not jumps
     assert values == [factor(index / 1000) for index in range(1001)]
+
+
+TORCH = ("Adadelta", "Adafactor", "Adagrad", "Adamax", "ASGD", "NAdam", "RAdam", "Rprop")
+
+
+@pytest.mark.parametrize("name", [*OPTIMIZERS, *TORCH])
+def test_what_an_optimizer_keeps_is_known_again(name: str) -> None:
+    """Those of configs/ and the others of torch: a resumed run must not refuse its own state."""
+
+    def made(model: nn.Module) -> Optimizer:
+        own = {"_target_": f"torch.optim.{name}", "lr": 0.01}
+        return build.optimizer(own, model, ()) if name in TORCH else optimizer(name, model)
+
+    model = network()
+    by = made(model)
+    for _ in range(3):
+        step(model, by)
+    fresh = made(deepcopy(model))
+    assert fitting.unlike_optimizer(fresh, deepcopy(by.state_dict())) == []
+    for kept in by.state.values():
+        kept["extra"] = torch.ones(7, 7, 7)
+    assert fitting.unlike_optimizer(fresh, by.state_dict())

@@ -236,3 +236,13 @@ def test_the_script_of_a_shell_is_printed(shell: str, capsys: pytest.CaptureFixt
     assert f"completion answer {shell}" in capsys.readouterr().out
     assert cli.main(["completion", "--help"]) == 0
     assert f'eval "$(cnn-train completion {shell})"' in capsys.readouterr().out
+
+
+def test_without_an_output_the_work_is_done() -> None:
+    """As `cnn-train ... >&- 2>&-` starts it."""
+    code = (
+        "import sys; sys.stdout = sys.stderr = None\n"
+        "from cnn_cli.cli import main\n"
+        "sys.exit(main(['--version']))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0

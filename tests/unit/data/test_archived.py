@@ -57,3 +57,12 @@ def test_what_a_killed_process_was_unpacking_is_cleared(tmp_path: Path) -> None:
     pack(tmp_path, ("a.bin", 5), ("b.bin", 6))
     obtain(WANTED, tmp_path, None, verify=False)
     assert not old.exists()
+
+
+def test_a_header_of_millions_of_letters_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / WANTED.name, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo("two/a.bin")
+        member.pax_headers = {"comment": "x" * (3 << 20)}
+        tar.addfile(member)
+    with pytest.raises(UserError, match=r"it has a header of [\d,]+ bytes"):
+        obtain(WANTED, tmp_path, None, verify=False)

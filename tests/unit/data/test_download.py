@@ -33,25 +33,27 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(b"<html>come back later</html>", 0)
         elif self.path == "/other":
             self._answer(BODY[::-1], 0)
-        elif self.path == "/endless":
+        elif self.path in ("/endless", "/slow"):
+            self._answer_for_ever(b"x" if self.path == "/slow" else BODY)
+        elif self.path.startswith("/length="):
             self.send_response(200)
+            self.send_header("Content-Length", self.path.removeprefix("/length="))
             self.end_headers()
-            with suppress(OSError):
-                while True:
-                    self.wfile.write(BODY)
-        elif self.path == "/slow":
-            self.send_response(200)
-            self.end_headers()
-            with suppress(OSError):
-                while True:
-                    self.wfile.write(b"x")
-                    time.sleep(0.02)
+            self.wfile.write(BODY)
         elif self.path == "/plain":
             self._answer(BODY, 0)
         elif start >= len(BODY):
             self.send_error(416)
         else:
             self._answer(BODY, start, 3000 if self.path == "/cut" else None)
+
+    def _answer_for_ever(self, part: bytes) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(part)
+                time.sleep(0.02 if part == b"x" else 0)
 
     def _answer(self, body: bytes, start: int, most: int | None = None) -> None:
         self.send_response(206 if start else 200)
@@ -232,3 +234,15 @@ def test_a_file_with_another_sha256_never_gets_its_name(server, tmp_path) -> Non
     assert not path.exists()
     download([server.url("whole")], path, size=None, md5=None, sha256=digest[:8])
     assert path.read_bytes() == BODY
+
+
+def test_a_length_that_no_file_has_is_refused_at_once(server, tmp_path) -> None:
+    with pytest.raises(DownloadError, match="offers 1,000,000,000,000 bytes, which no data set"):
+        get(server, tmp_path / "file", f"length={10**12}", md5=None)
+    assert not list(tmp_path.glob("file*"))
+
+
+@pytest.mark.parametrize("length", ["abc", "-5", "9" * 500])
+def test_a_length_that_is_none_is_passed_over(server, tmp_path, length) -> None:
+    get(server, tmp_path / "file", f"length={length}")
+    assert (tmp_path / "file").read_bytes() == BODY

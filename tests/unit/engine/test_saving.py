@@ -11,7 +11,7 @@ import torch
 
 from cnn_cli.engine import checkpoint, saving
 from cnn_cli.engine import train as loop
-from cnn_cli.engine.records import append, whole_lines
+from cnn_cli.engine.records import append, lines_until
 from cnn_cli.engine.state import restore
 from cnn_cli.engine.task import Task
 from cnn_cli.errors import TrainingError, UserError, WorkerError
@@ -117,13 +117,19 @@ def test_pictures_that_fail_end_training_with_its_state_saved(bench, error):
 def test_lines_that_are_gone_are_not_made_up_of_nothing(tmp_path):
     file = tmp_path / "metrics.jsonl"
     file.write_bytes(b"one\ntw")
-    assert whole_lines(file, 9) == 4
     assert append(file, 9, b"three\n") == 12
     assert file.read_bytes() == b"one\ntwthree\n"
     assert append(file, 4, b"three\n") == 10
     assert file.read_bytes() == b"one\nthree\n"
-    assert whole_lines(tmp_path / "none", 10**13) == 0
-    assert whole_lines(file, 10**13) == 10
+
+
+def test_lines_up_to_a_step(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    lines = [b'{"step": 4}\n', b"damaged\n", b'{"step": 8}\n', b'{"step": 12}\n', b'{"st']
+    file.write_bytes(b"".join(lines))
+    for step, count in ((3, 0), (4, 2), (8, 3), (11, 3), (10**13, 4)):
+        assert lines_until(file, step) == len(b"".join(lines[:count]))
+    assert lines_until(tmp_path / "none", 5) == 0
 
 
 def test_the_folder_of_new_lines_is_on_the_disk(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The averaged weights."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from cnn_cli.engine import checkpoint
-from cnn_cli.engine.state import misfits, restore, tensors, update_average
+from cnn_cli.engine.state import restore, tensors, update_average
 from cnn_cli.errors import UserError
 
 FINE, BAD = False, True
@@ -59,6 +60,11 @@ def spread(tensor):
     return torch.zeros(1).as_strided(tensor.shape, [0] * tensor.dim())
 
 
+def groups(saved, **changes):
+    made = [{**group, **changes} for group in saved.optimizer["param_groups"]]
+    return {"optimizer": {**saved.optimizer, "param_groups": made}}
+
+
 CHANGES = {
     "model": lambda s: {"model": {k: v for k, v in s.model.items() if "weight" not in k}},
     "model.other": lambda s: {"model": {**s.model, "other": torch.ones(1)}},
@@ -66,8 +72,16 @@ CHANGES = {
     "ema": lambda _: {"ema": {}},
     "rows": lambda _: {"rows": torch.zeros(1, 4)},
     "watch": lambda _: {"watch": {"factor": 1.0}},
-    "its counts": lambda _: {"metrics_bytes": -1},
-    "its counts of": lambda s: {"step": s.total + 1},
+    "model.norm": lambda s: {"model": {k: spread(v) for k, v in s.model.items()}},
+    "model.normalize": lambda s: {"model": {k: v / 0 for k, v in s.model.items()}},
+    "watc": lambda s: {"watch": {**s.watch, "factor": math.nan}},
+    "optimizer.param_group": lambda s: groups(s, lr=math.nan),
+    "optimizer.param_grou": lambda s: groups(s, weight_decay="x"),
+    "optimizer.param_gro": lambda s: groups(s, unknown=1),
+    "optimizer.param_gr": lambda s: {
+        "optimizer": {**s.optimizer, "param_groups": [*s.optimizer["param_groups"], "x"]}
+    },
+    "optimizer.state.": lambda s: {"optimizer": {**s.optimizer, "state": {0: {"step": None}}}},
     "optimizer": lambda _: {"optimizer": {"state": {}}},
     "optimizer.param_groups": lambda s: {"optimizer": {**s.optimizer, "param_groups": []}},
     "optimizer.state.77": lambda s: {"optimizer": {**s.optimizer, "state": {77: {}}}},
@@ -90,8 +104,44 @@ def test_what_does_not_fit_is_named_and_nothing_restored(bench, name):
     bench.train(task, trained)
     saved = checkpoint.load(task.run.pointer("last"))
     fresh = bench.state(task)
-    assert not misfits(fresh, saved)
+    restore(bench.state(task), saved)
     before = {k: v.clone() for k, v in fresh.model.state_dict().items()}
     with pytest.raises(UserError, match=rf"does not fit.*{re.escape(name)}"):
         restore(fresh, replace(saved, **CHANGES[name](saved)))
     assert all(v.equal(before[k]) for k, v in fresh.model.state_dict().items())
+
+
+def test_a_setting_that_torch_did_not_know_yet_keeps_its_default(bench):
+    task = bench.task()
+    trained = bench.state(task)
+    bench.train(task, trained)
+    saved = checkpoint.load(task.run.pointer("last"))
+    group = saved.optimizer["param_groups"]
+    older = [{k: v for k, v in one.items() if k != "nesterov"} for one in group]
+    fresh = bench.state(task)
+    restore(fresh, replace(saved, optimizer={**saved.optimizer, "param_groups": older}))
+    assert fresh.optimizer.param_groups[0]["nesterov"] == group[0]["nesterov"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"elapsed": math.nan},
+        {"elapsed": -1.0},
+        {"best_step": 10**400},
+        {"total": 10**18},
+        {"step": -1},
+        {"metrics_bytes": -1},
+        {"best": math.inf},
+        {"recorded": 10**9},
+        {"stale": -1},
+    ],
+)
+def test_counts_that_are_none_are_refused(bench, tmp_path, change):
+    task = bench.task()
+    bench.train(task, bench.state(task))
+    saved = checkpoint.load(task.run.pointer("last"))
+    file = tmp_path / "file.ckpt"
+    torch.save(checkpoint._plain(replace(saved, **change)), file)
+    with pytest.raises(UserError, match="its counts are none"):
+        checkpoint.load(file)
