@@ -217,12 +217,19 @@ def _check_checks(config: TrainConfig, problems: list[str]) -> None:
 
 
 def to_yaml(config: Config) -> str:
-    """`config` as plain YAML, every value resolved: what is recorded with a run."""
+    """`config` as plain YAML, every value resolved: what is recorded with a run.
+
+    Raises UserError where it is longer than `from_yaml` takes.
+    """
     import yaml
 
     # asdict leaves tuples, for which plain YAML has no word
     values = _lists(dataclasses.asdict(config))
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    if len(text) > MAX_TEXT:
+        raise UserError(
+            f"the config has {len(text):,} characters; a checkpoint's may have {MAX_TEXT:,}"
+        )
     return text
 
 

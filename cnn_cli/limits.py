@@ -32,6 +32,8 @@ class Range:
 
 Count = Annotated[int, Range(1)]
 """A whole number of things, at least one."""
+Depth = Annotated[int, Range(1, 1000)]
+"""Layers one after another: a config from a stranger may ask for millions."""
 NonNegativeInt = Annotated[int, Range(0)]
 NonNegative = Annotated[float, Range(0)]
 Positive = Annotated[float, Range(0, open_low=True)]

@@ -11,7 +11,7 @@ from cnn_cli import build, pretrained, sidecar
 from cnn_cli.commands import check, crossvalidation, first_weights, wiring
 from cnn_cli.commands.overview import next_commands, overview, resume_command
 from cnn_cli.commands.reporting import check_required, check_sensible, evaluate, list_files
-from cnn_cli.commands.trained import find, load
+from cnn_cli.commands.trained import check_shapes, find, load
 from cnn_cli.config import TrainConfig
 from cnn_cli.device import choose
 from cnn_cli.engine import checkpoint
@@ -81,6 +81,8 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
             _where(config, folder, path)
         saved = checkpoint.load(path) if path else None
         first, notes = None, list[str]()
+        if saved and path:
+            check_shapes(path, saved, config.model, config.trust)
         if not saved:  # a resumed run has weights, and pictures, of its own
             config, first, notes = first_weights.settle(config, overrides)
         preprocessing, dataset = wiring.data(config, device, saved)

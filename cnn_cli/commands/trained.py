@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from cnn_cli import build, inputs
@@ -12,7 +13,9 @@ from cnn_cli.config import Node, from_yaml
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.device import Device
 from cnn_cli.engine import checkpoint
+from cnn_cli.engine.checkpoint import Checkpoint
 from cnn_cli.engine.display import Display
+from cnn_cli.engine.fitting import unlike
 from cnn_cli.errors import UserError
 from cnn_cli.files import check_output
 from cnn_cli.run import Run, find_checkpoint, new_folder, run_of, stamp
@@ -52,6 +55,7 @@ def load(path: Path, device: Device, trust: tuple[str, ...]) -> Trained:
     """
     saved = checkpoint.load(path)
     config = from_yaml(saved.config)
+    check_shapes(path, saved, config["model"], trust)
     model = build.model(
         config["model"], saved.preprocessing, len(saved.classes), seed=0, trust=trust
     )
@@ -70,6 +74,20 @@ def load(path: Path, device: Device, trust: tuple[str, ...]) -> Trained:
         fingerprint=saved.fingerprint,
         path=path,
     )
+
+
+def check_shapes(path: Path, saved: Checkpoint, node: Node, trust: tuple[str, ...]) -> None:
+    """Compare the weights with the model that the config describes, before that takes any memory.
+
+    Raises UserError where they do not fit it.
+    """
+    with torch.device("meta"):
+        form, classes = saved.preprocessing, len(saved.classes)
+        model = build.model(node, form, classes, seed=0, trust=trust)
+    for part, weights in (("model", saved.model), ("ema", saved.ema)):
+        wrong = unlike(part, model.state_dict(), weights, finite=False) if weights else []
+        if wrong:
+            raise UserError(f"{path}: its weights do not fit its model: {', '.join(wrong)}")
 
 
 def evaluation_node(node: Node, trained: Trained, overrides: list[str]) -> Node:

@@ -31,7 +31,7 @@ CALLED = {
 """What a description may call: none of these allocates more than it is given."""
 
 
-class NotAnArchiveError(Exception):
+class NotAnArchiveError(RuntimeError):
     """The file is none of torch.save, or claims what it does not hold; the message says what."""
 
 

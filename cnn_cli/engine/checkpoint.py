@@ -80,6 +80,7 @@ def save(run: Run, checkpoint: Checkpoint) -> Path:
     path = folder / sidecar.name_of(checkpoint.step)
     with replacing(path, outdated=sidecar.path_of(path)) as file:
         torch.save(_plain(checkpoint), cast("IO[bytes]", file))  # it only writes
+    archive.check(path)  # what could not be read again is no checkpoint
     sidecar.write(path, checkpoint.step, file.size, file.sha256)
     point(run, path, checkpoint.best_step)
     return path

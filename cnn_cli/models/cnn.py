@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
-from cnn_cli.limits import Count, NonNegativeInt, ProperFraction, Range
+from cnn_cli.limits import Count, Depth, NonNegativeInt, ProperFraction, Range
 from cnn_cli.models.layers import (
     Activation,
     Norm,
@@ -34,7 +34,7 @@ class CNN(nn.Module):
         image_size: Count,
         *,
         channels: tuple[Count, ...],
-        convs: Count,
+        convs: Depth,
         kernel_size: Annotated[int, Range(1, 15)],
         stride: Count | None,
         padding: NonNegativeInt | None,

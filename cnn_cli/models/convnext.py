@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnn_cli.limits import Count, NonNegative, ProperFraction
+from cnn_cli.limits import Count, Depth, NonNegative, ProperFraction
 
 EXPANSION = 4
 KERNEL = 7
@@ -29,7 +29,7 @@ class ConvNeXt(nn.Module):
         image_size: Count,
         *,
         channels: tuple[Count, ...],
-        blocks: tuple[Count, ...],
+        blocks: tuple[Depth, ...],
         patch: Count | None,
         drop_path: ProperFraction,
         layer_scale: NonNegative,

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cnn_cli.limits import Count, Fraction, ProperFraction
+from cnn_cli.limits import Count, Depth, Fraction, ProperFraction
 from cnn_cli.models.layers import initialise
 
 BOTTLENECK = 4
@@ -26,7 +26,7 @@ class DenseNet(nn.Module):
         num_classes: Count,
         image_size: Count,
         *,
-        depth: Count,
+        depth: Depth,
         growth: Count,
         compression: Fraction,
         dropout: ProperFraction,

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from cnn_cli.limits import Count, ProperFraction
+from cnn_cli.limits import Count, Depth, ProperFraction
 from cnn_cli.models.layers import initialise
 
 CHANNELS = 16
@@ -22,7 +22,7 @@ class WideResNet(nn.Module):
         in_channels: Count,
         num_classes: Count,
         *,
-        depth: Count,
+        depth: Depth,
         width: Count,
         dropout: ProperFraction,
     ) -> None:

@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from cnn_cli.cli import main
+from cnn_cli.commands import train
 from cnn_cli.run import Run
 
 SMALL = (
@@ -109,3 +111,44 @@ def test_a_frozen_layer_without_weights_is_warned_of(run, capsys, monkeypatch):
     assert main(["train", *SMALL, *frozen, wider, "trainer.epochs=1"]) in (0, 2)
     out = capsys.readouterr()
     assert "frozen with random first weights" in out.out or "nothing in it fits" in out.err
+
+
+def test_where_to_go_on_from_is_looked_up_when_nobody_else_is_at_work(run, monkeypatch, capsys):
+    """Another process has trained on between the look at the folder and the lock."""
+    hidden = run.folder / "hidden"
+    shutil.copytree(run.checkpoints, hidden)
+    for path in run.checkpoints.glob("*00000006*"):
+        path.unlink()
+    record = {"step": 3, "checkpoint": "step-00000003.ckpt", "kept": [], "obsolete": []}
+    (run.checkpoints / "last.json").write_text(json.dumps(record))
+    original = train.claimed
+
+    def late(*given, **named):
+        shutil.copytree(hidden, run.checkpoints, dirs_exist_ok=True)
+        return original(*given, **named)
+
+    monkeypatch.setattr(train, "claimed", late)
+    assert main(["resume=one", "trainer.epochs=3"]) == 0
+    assert "from step 6 on" in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_another_model_is_refused_before_it_takes_memory(run, capsys):
+    path = run.pointer("last")
+    fields = torch.load(path, weights_only=True)
+    for old, new in (("- 4\n", "- 60000\n"), ("convs: 2", "convs: 100000")):
+        assert old in fields["config"]
+        other = run.folder / "other.ckpt"
+        torch.save({**fields, "config": fields["config"].replace(old, new)}, other)
+        assert main(["evaluate", f"checkpoint={other}"]) == 2
+    err = capsys.readouterr().err
+    assert "do not fit its model: model.net.stages.0.0.0.weight" in err
+    assert "model.convs" in err
+
+
+def test_a_signal_in_the_report_says_how_to_come_by_it(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "write_report", interrupted)
+    assert main(["train", *SMALL, "trainer.epochs=1", "run.name=cut"]) == 130
+    assert " resume=runs/cut" in capsys.readouterr().out

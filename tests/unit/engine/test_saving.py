@@ -192,3 +192,40 @@ def test_a_run_whose_time_is_up_trains_no_further(bench):
     state.step, state.recorded, state.elapsed = 6, 4, 10.0
     assert bench.train(replace(task, max_seconds=10.0), state) == "time is up"
     assert state.step == 6
+
+
+def test_a_signal_in_a_validation_that_is_made_up_for_counts_too(bench, monkeypatch):
+    task = bench.task(epochs=3)
+    state = bench.state(task)
+    state.step, state.recorded = 4, 0
+    predict = loop.predict
+
+    def interrupted(*given):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return predict(*given)
+
+    monkeypatch.setattr(loop, "predict", interrupted)
+    assert bench.train(task, state) == "SIGTERM"
+    assert (state.step, state.recorded) == (4, 4)
+
+
+def test_a_save_that_fails_between_validations_leaves_the_best_alone(bench, monkeypatch):
+    task = bench.task(epochs=2, checkpoint_every=2)
+    saved = []
+    original = checkpoint.save
+
+    def failing(run, made):
+        if made.step == 6:
+            saved.append((made.best_step, made.stale))
+            raise OSError(28, "No space left on device")
+        return original(run, made)
+
+    monkeypatch.setattr(checkpoint, "save", failing)
+    stale = []
+    listen = loop._note_best
+    monkeypatch.setattr(
+        loop, "_note_best", lambda t, s, v: stale.append((s.best_step, s.stale)) or listen(t, s, v)
+    )
+    bench.train(task, bench.state(task))
+    assert saved == [(4, 0)]
+    assert stale[1] == (4, 0)
