@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from cnn_cli.engine.records import Record
@@ -87,11 +88,9 @@ class Board:
 
     def images(self, tag: str, images: Tensor, step: int) -> None:
         """A grid of pictures, (N, C, H, W) uint8 or float in [0, 1], enlarged to be seen."""
-        from torchvision.utils import make_grid
-
         factor = max(1, 96 // images.shape[-1])
         large = images.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-        self._add_image(tag, make_grid(large, nrow=8, padding=2), step, "CHW")
+        self._add_image(tag, F.pad(large, (1, 1, 1, 1)), step, "NCHW")
 
     def picture(self, tag: str, path: Path, step: int) -> None:
         """A picture from a file."""
