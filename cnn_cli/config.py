@@ -67,6 +67,8 @@ class EvaluateConfig:
     split: Literal["train", "val", "test"]
     batch_size: Count | None
     """null = as in training"""
+    tta: Literal["none", "flip", "shift"]
+    """views of a picture that are averaged"""
     class_map: Mapping[str, str] | None
     """names of the data's classes -> names of the model's, where they differ"""
     require: Mapping[str, float | None]

@@ -10,6 +10,7 @@ from cnn_cli.commands.trained import (
     load,
     output_folder,
     warn_of_other_pictures,
+    with_views,
 )
 from cnn_cli.config import EvaluateConfig
 from cnn_cli.device import choose
@@ -30,10 +31,12 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     for note in dataset.notes:
         display.say(f"note: {note}", markup=False)
     display.say(
-        f"{trained.title}, step {trained.step}, on the {config.split} split of {dataset.name}",
+        f"{trained.title}, step {trained.step}, on the {config.split} split of {dataset.name}"
+        f"{'' if config.tta == 'none' else f', tta={config.tta}'}",
         style="bold",
         markup=False,
     )
+    trained = with_views(trained, config.tta, mirrored=bool(node.get("mirror")))
     warn_of_other_pictures(dataset, node, trained, config.split, display)
     report, predictions = evaluate(
         trained,

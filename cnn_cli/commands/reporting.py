@@ -96,6 +96,7 @@ def _provenance(
         "dataset_fingerprint": dataset.fingerprint,
         "dataset_is_that_of_training": dataset.fingerprint == trained.fingerprint,
         "split": split,
+        "tta": trained.tta,
         "notes": list(dataset.notes),
         "device": str(device),
         "versions": versions(),

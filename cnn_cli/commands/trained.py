@@ -1,7 +1,7 @@
 """A checkpoint turned back into a model that can be used."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from cnn_cli.engine import checkpoint
 from cnn_cli.engine.checkpoint import Checkpoint
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.fitting import unlike
+from cnn_cli.engine.views import TTA, Views
 from cnn_cli.errors import UserError
 from cnn_cli.files import check_output
 from cnn_cli.run import Run, find_checkpoint, new_folder, run_of, stamp
@@ -33,6 +34,7 @@ class Trained:
     elapsed: float
     fingerprint: str
     path: Path
+    tta: TTA = "none"
 
     @property
     def batch_size(self) -> int:
@@ -103,6 +105,21 @@ def evaluation_node(node: Node, trained: Trained, overrides: list[str]) -> Node:
     whole = {key: None for key in ("folds", "fold") if key in node}
     test = {"test_fraction": 1} if "test_fraction" in node and not given else {}
     return {**node, **whole, **test}
+
+
+def with_views(trained: Trained, tta: TTA, *, mirrored: bool) -> Trained:
+    """The same model, which looks at several views of each picture.
+
+    Raises UserError for mirror images of a data set whose pictures change their class by it.
+    """
+    if tta == "none":
+        return trained
+    if tta == "flip" and not mirrored:
+        raise UserError(
+            "tta=flip: a mirrored picture may show another class here (dataset.mirror=false);"
+            " tta=shift moves pictures without mirroring them"
+        )
+    return replace(trained, model=Views(trained.model, tta, mirrored=mirrored), tta=tta)
 
 
 def warn_of_other_pictures(

@@ -135,3 +135,17 @@ def test_any_batch_and_workers_give_the_figures_of_training(
     assert predicted() == predicted(str(trained / "report"))
     assert found.pop("loss") == pytest.approx(own.pop("loss"), rel=1e-5)
     assert found == own
+
+
+def test_views_are_averaged_and_told(trained: Path, judge: Any, command: Command) -> None:
+    assert judge("tta=flip", "device=cpu", "device.threads=1").code == 0
+    report = json.loads(Path("judged/report.json").read_text())
+    assert report["provenance"]["tta"] == "flip"
+    own = json.loads((trained / "report" / "report.json").read_text())
+    assert own["provenance"]["tta"] == "none"
+    assert report["metrics"]["loss"] != own["metrics"]["loss"]
+    shutil.rmtree("judged")
+    refused = judge("tta=flip", "dataset.mirror=false")
+    assert refused.code == 2
+    assert "a mirrored picture may show another class" in refused.err
+    assert judge("tta=shift", "dataset.mirror=false").code == 0
