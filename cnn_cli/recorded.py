@@ -34,7 +34,13 @@ SECTIONS = ("loss", "trainer", "require")
 FREE = (
     *("device.", "run.", "require.", "trainer.max_time", "trainer.tensorboard"),
     "trainer.non_finite",
-    *("dataset.root", "dataset.file", "dataset.url", "dataset.verify"),  # its pictures are compared
+    *(
+        "dataset.root",
+        "dataset.file",
+        "dataset.url",
+        "dataset.verify",
+        "dataset.cache",
+    ),  # its pictures are compared
     *("resume", "trust", "check"),
 )
 """What may differ in a resumed run, beside more `trainer.epochs`."""

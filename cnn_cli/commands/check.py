@@ -104,6 +104,7 @@ def _pictures(config: TrainConfig, overrides: list[str], device: Device, display
             **node,
             "resident_mb": 0,
             **({"unreadable": "error"} if "unreadable" in node else {}),
+            **({"cache": False} if "cache" in node else {}),
         }
     form = inputs.preprocessing(config.dataset)
     dataset = build.dataset(node, form, device.workers, config.trust)

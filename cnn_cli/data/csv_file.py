@@ -29,6 +29,7 @@ def csv_file(
     resident_mb: NonNegativeInt,
     workers: int,
     unreadable: Unreadable = "error",  # which was the way before there was a choice
+    cache: bool = False,
 ) -> Dataset:
     """The pictures that the table `file` (CSV or TSV) names.
 
@@ -59,6 +60,7 @@ def csv_file(
         resident_mb=resident_mb,
         workers=workers,
         unreadable=unreadable,
+        cache=cache,
         notes=[*table.notes, *_shared_groups(table), *([] if selection.fold else more)],
     )
 

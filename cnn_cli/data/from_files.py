@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cnn_cli.data import cache as kept_pictures
 from cnn_cli.data.assemble import fingerprint
 from cnn_cli.data.contract import Batch, Dataset, Preprocessing, Split
 from cnn_cli.data.decoding import Decoded
 from cnn_cli.data.folder_tree import Files
 from cnn_cli.data.images import UnreadableImage
 from cnn_cli.data.manifest import without_unreadable
+from cnn_cli.data.places import locked
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.progress import progress
 from cnn_cli.data.resident import Resident
@@ -41,14 +43,16 @@ def dataset_from_files(
     resident_mb: int,
     workers: int,
     unreadable: Unreadable,
+    cache: bool,
     notes: Sequence[str],
 ) -> Dataset:
     """The data set of the files in the parts "train", "val" and "test".
 
     Up to `resident_mb` megabytes the scaled pictures stay in memory, beyond it `workers` processes
-    read them each time. `unreadable` "skip" leaves out training pictures that cannot be read,
-    "error" names them, as is done with all others in any case. Raises UserError for a selection
-    that cannot be made, and for files that cannot be read.
+    read them each time. With `cache` they are decoded once, at the first start. `unreadable` "skip"
+    leaves out training pictures that cannot be read, "error" names them, as is done with all others
+    in any case. Raises UserError for a selection that cannot be made, for files that cannot be
+    read, and a cache that cannot be written.
     """
     kept, classes, more = select(parts, classes, selection)
     if unreadable == "skip":
@@ -60,7 +64,9 @@ def dataset_from_files(
     }
     count = sum(len(split) for split in decoded.values())
     small = count * preprocessing.channels * preprocessing.size**2 <= resident_mb * 10**6
-    splits: Mapping[str, Split] = _load(decoded) if small else decoded
+    splits: Mapping[str, Split] = decoded
+    if small or cache:
+        splits = _load(decoded, small=small, keep=cache and count > 0)
     return Dataset(
         name,
         classes,
@@ -100,8 +106,8 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _load(decoded: Mapping[str, Decoded]) -> dict[str, Resident]:
-    """The same splits with all pictures read, in one go, into memory."""
+def _load(decoded: Mapping[str, Decoded], *, small: bool, keep: bool) -> dict[str, Resident]:
+    """The same splits with all pictures read, in one go: into memory if small, else into a file."""
     splits = list(decoded.values())
     whole = Decoded(
         [path for split in splits for path in split.paths],
@@ -110,18 +116,43 @@ def _load(decoded: Mapping[str, Decoded]) -> dict[str, Resident]:
         splits[0].preprocessing,
         splits[0].workers,
     )
-    blocks = torch.split(_read(whole), [len(split) for split in splits])
+    images = _kept(whole) if keep else _read(whole, _empty(whole))
+    blocks = torch.split(images, [len(split) for split in splits])
+    kind = Resident if small else kept_pictures.Mapped
     return {
-        part: Resident(images, split.labels, split.names)
+        part: kind(images, split.labels, split.names)
         for (part, split), images in zip(decoded.items(), blocks, strict=True)
     }
 
 
-def _read(whole: Decoded) -> Tensor:
-    """(N, C, S, S); UserError with the first of all files that cannot be read."""
-    count, form = len(whole), whole.preprocessing
-    images = torch.empty(count, form.size, form.size, form.channels, dtype=torch.uint8)
-    images = images.permute(0, 3, 1, 2)
+def _kept(whole: Decoded) -> Tensor:
+    """The pictures from the cache, decoded into it where they are not there yet."""
+    place = kept_pictures.place_of(whole)
+    with locked(place.parent, place.stem):  # a second process waits, and then finds them
+        found = kept_pictures.find(whole)
+        if found is None:
+            writer = kept_pictures.Writer(whole)
+            try:
+                _read(whole, writer.images)
+            except BaseException:
+                writer.drop()
+                raise
+            writer.finish()
+            found = kept_pictures.find(whole)
+    if found is None:
+        raise UserError(f"dataset.cache=true: {place} cannot be read back; set it to false")
+    return found
+
+
+def _empty(whole: Decoded) -> Tensor:
+    form = whole.preprocessing
+    images = torch.empty(len(whole), form.size, form.size, form.channels, dtype=torch.uint8)
+    return images.permute(0, 3, 1, 2)
+
+
+def _read(whole: Decoded, images: Tensor) -> Tensor:
+    """Fill (N, C, S, S); UserError with the first of all files that cannot be read."""
+    count = len(whole)
     unreadable: list[UnreadableImage] = []
     slow = progress(f"reading {count} pictures", count) if count >= SLOW else nullcontext(_silent)
     with slow as advance:

@@ -23,6 +23,7 @@ def image_folder(
     resident_mb: NonNegativeInt,
     workers: int,
     unreadable: Unreadable = "error",  # which was the way before there was a choice
+    cache: bool = False,
 ) -> Dataset:
     """The pictures under `root`, their classes named by their folders.
 
@@ -45,6 +46,7 @@ def image_folder(
         resident_mb=resident_mb,
         workers=workers,
         unreadable=unreadable,
+        cache=cache,
         notes=[*tree.notes, *([] if selection.fold else notes)],
     )
 
