@@ -80,6 +80,8 @@ class Run:
             wrong = wrong if other or file.exists() else ""  # as in a run without validation
         elif other and own != other and own <= newest:  # not of a save that was cut short
             wrong = f"{file}: names {own}, and {last.name} says {other}"
+            # A name and a step that agree are rarely both wrong; a single name may be.
+            other = own if (self.checkpoints / own).is_file() else other
         else:
             other, wrong = own, ""
         path = self.checkpoints / (other or "")
@@ -154,7 +156,7 @@ def run_folder(root: Path, directory: str | None, name: str | None, what: str) -
     elif name is not None:
         folder, key = root / name, "run.name"
     else:
-        letters = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz") for _ in range(4))
+        letters = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz") for _ in range(6))
         folder, key = root / f"{stamp()}_{what}_{letters}", "run.root"
     check_writable(folder, key)
     if folder.is_dir() and any(folder.iterdir()):

@@ -125,4 +125,4 @@ class RunConfig:
     dir: str | None
     """this very folder for the run"""
     name: RunName | None
-    """the run's folder under root; null = time, data set, model and four letters"""
+    """the run's folder under root; null = time, data set, model and six letters"""

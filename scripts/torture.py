@@ -119,8 +119,10 @@ def main(words: Sequence[str]) -> int:
         if name not in KINDS:
             results.refuse("torture", f"there is no fault {name}; there are {', '.join(KINDS)}")
     torch.set_num_threads(1)
-    # A job in the background of a script is started with Ctrl-C ignored, and so are its children.
+    # A job in the background of a script is started with Ctrl-C ignored, one under nohup with
+    # SIGHUP ignored, and so are its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if verb == "run":
         return run(names or KINDS)
     if verb == "list":

@@ -26,8 +26,10 @@ STRAY = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep matplotlib's font cache, which takes long to build, outside the tests' own homes."""
-    # A job in the background of a script is started with Ctrl-C ignored, and so are its children.
+    # A job in the background of a script is started with Ctrl-C ignored, one under nohup with
+    # SIGHUP ignored, and so are its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if hasattr(config, "cache"):
         os.environ["MPLCONFIGDIR"] = str(config.cache.mkdir("matplotlib"))
 

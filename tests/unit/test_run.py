@@ -239,7 +239,7 @@ def test_fifty_starts_at_once_get_fifty_folders(tmp_path):
         (b"{", "best.json: cannot be read; step-00000001.ckpt is used"),
         (b"\xff\xfe", "best.json: cannot be read"),
         (b'{"step": 1, "checkpoint": "step-00000002.ckpt"}', "best.json: cannot be read"),
-        (b'{"step": 2, "checkpoint": "step-00000002.ckpt"}', "and last.json says step-00000001"),
+        (b'{"step": 0, "checkpoint": "step-00000000.ckpt"}', "and last.json says step-00000001"),
     ],
 )
 def test_a_damaged_pointer_to_the_best_is_told_and_made_up_for(tmp_path, content, told):
@@ -251,6 +251,16 @@ def test_a_damaged_pointer_to_the_best_is_told_and_made_up_for(tmp_path, content
     taken = find_checkpoint("a", tmp_path, "best")
     assert taken.path.name == "step-00000001.ckpt"
     assert told in taken.notes[0]
+
+
+@pytest.mark.parametrize("other", [2, 9])
+def test_a_last_json_that_says_another_best_is_told_and_not_believed(tmp_path, other):
+    run = make_run(tmp_path / "a")
+    last = {"step": 2, "checkpoint": sidecar.name_of(2), "best": sidecar.name_of(other)}
+    (run.checkpoints / "last.json").write_text(json.dumps(last))
+    taken = find_checkpoint("a", tmp_path, "best")
+    assert taken.path.name == "step-00000001.ckpt"
+    assert f"and last.json says {sidecar.name_of(other)}" in taken.notes[0]
 
 
 def test_a_best_checkpoint_that_is_gone_is_told(tmp_path):
