@@ -27,6 +27,7 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     trained = load(path, device, config.trust)
     check_sensible(config.require, trained.classes)
     node = evaluation_node(config.dataset, trained, overrides)
+    trained = with_views(trained, config.tta, mirrored=bool(node.get("mirror")))
     dataset = build.dataset(node, trained.preprocessing, device.workers, config.trust)
     for note in dataset.notes:
         display.say(f"note: {note}", markup=False)
@@ -36,7 +37,6 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
         style="bold",
         markup=False,
     )
-    trained = with_views(trained, config.tta, mirrored=bool(node.get("mirror")))
     warn_of_other_pictures(dataset, node, trained, config.split, display)
     report, predictions = evaluate(
         trained,
