@@ -16,7 +16,7 @@ from cnn_cli.run import Run
 from faults.case import Case, at_call
 from faults.training import check_no_traceback, command, on_shapes
 
-TOLD = "NaN or Inf in loss, gradient, picture, weight, statistic, average, momentum, validation"
+TOLD = "NaN or Inf in loss, gradient, picture, activation, weight, statistic, average or momentum"
 
 VALUES = {"nan": math.nan, "inf": math.inf, "minus-inf": -math.inf}
 AT = (1, 8, 18)
