@@ -71,7 +71,9 @@ def out_size(size: int, kernel_size: int, stride: int, padding: int) -> int:
 def initialise(model: nn.Module) -> None:
     """Kaiming-normal weights (He et al. 2015, fan out) and zero biases for every convolution."""
     for module in model.modules():
-        if isinstance(module, nn.Conv2d):
+        # A model that is only built for trial has no numbers, and torch would import its compiler
+        # (a second) to draw them.
+        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -105,12 +105,17 @@ def _pair(axes: "Axes", lines: Lines, key: str, title: str, factor: float) -> No
     axes.set_title(title)
     for part, colour, word in (("train", ORANGE, "training"), ("val", BLUE, "validation")):
         epochs, values = points(lines, part, key)
-        marker = "o" if len(epochs) < 3 else None
+        marker = _marker(values)
         axes.plot(
             epochs, [factor * v for v in values], color=colour, label=word, marker=marker, ms=4
         )
     if any(len(points(lines, part, key)[0]) for part in ("train", "val")):
         axes.legend(loc="best", labelcolor="linecolor", handlelength=1.2)
+
+
+def _marker(values: Sequence[float]) -> str | None:
+    """Points are drawn where a line alone may not show them: few of them, or one between gaps."""
+    return "o" if len(values) < 3 or not all(map(math.isfinite, values)) else None
 
 
 def _mark_best(axes: "Axes", lines: Lines) -> None:
@@ -134,7 +139,7 @@ def _mark_best(axes: "Axes", lines: Lines) -> None:
 
 def _single(axes: "Axes", data: Points, title: str, colour: str) -> None:
     axes.set_title(title)
-    axes.plot(*data, color=colour, marker="o" if len(data[0]) < 3 else None, ms=4)
+    axes.plot(*data, color=colour, marker=_marker(data[1]), ms=4)
     if data[1]:
         axes.set_ylim(0, 1.08 * max(value for value in data[1] if math.isfinite(value)) or 1.0)
     else:

@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from cnn_cli.device import M_MMAP_THRESHOLD, Device, available, choose, cores, keep_memory
+from cnn_cli.device import (
+    M_MMAP_THRESHOLD,
+    Device,
+    available,
+    choose,
+    cores,
+    keep_memory,
+    set_deterministic,
+)
 from cnn_cli.errors import UserError
 from cnn_cli.sections import DeviceConfig
 
@@ -116,3 +124,13 @@ def test_where_glibc_refuses_the_first_setting_it_keeps_its_own_rules(monkeypatc
     monkeypatch.setattr("ctypes.CDLL", lambda _: library)
     keep_memory()
     assert asked == [M_MMAP_THRESHOLD]
+
+
+def test_what_is_so_already_is_not_said_again(monkeypatch):
+    """torch imports its compiler to be told about determinism, which takes a second."""
+    told = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", told.append)
+    set_deterministic(torch.are_deterministic_algorithms_enabled())
+    assert told == []
+    set_deterministic(not torch.are_deterministic_algorithms_enabled())
+    assert told == [not torch.are_deterministic_algorithms_enabled()]

@@ -1,5 +1,6 @@
 """What each figure shows, read back from its axes."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,7 @@ from cnn_cli.engine.predict import Predictions
 from cnn_cli.errors import UserError
 from cnn_cli.visualize.augmentation import augmentation
 from cnn_cli.visualize.confusion import confused_pairs, confusion, confusion_counts, draw_confusion
-from cnn_cli.visualize.curves import _ticks, curves, points
+from cnn_cli.visualize.curves import _marker, _ticks, curves, points
 from cnn_cli.visualize.feature_maps import feature_maps
 from cnn_cli.visualize.filters import filters, first_filters
 from cnn_cli.visualize.hooks import layer_maps
@@ -279,3 +280,15 @@ def test_figures_of_pictures_name_their_data_and_split(make_subject: Make) -> No
         (figure,) = draw(subject).values()
         assert "a run · shapes val · " in words(figure)
     assert make_subject().origin == "a run"
+
+
+def test_epochs_that_are_missing_are_a_gap_in_which_single_points_are_seen():
+    lines = [
+        {"step": e, "epoch": e, "lr": 0.1, "train": {"loss": 1.0 / e, "accuracy": 0.5}, "val": None}
+        for e in (1, 2, 5, 7)
+    ]
+    epochs, values = points(lines, "train", "loss")
+    assert epochs == [1, 2, 3, 5, 6, 7]
+    assert [math.isnan(value) for value in values] == [False, False, True, False, True, False]
+    assert _marker(values) == "o"
+    assert _marker([1.0, 0.5, 0.3]) is None
