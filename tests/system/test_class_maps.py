@@ -149,3 +149,24 @@ def test_views_are_averaged_and_told(trained: Path, judge: Any, command: Command
     assert (refused.code, refused.out) == (2, "")
     assert "a mirrored picture may show another class" in refused.err
     assert judge("tta=shift", "dataset.mirror=false").code == 0
+
+
+def test_a_folder_that_changed_since_the_training_is_warned_of(
+    trained: Path, judge: Any, tmp_path: Path
+) -> None:
+    told = "is not as it was in training"
+    assert told not in judge().out
+    shutil.rmtree("judged")
+    picture = trained.parent / "train" / "ship" / "ship-0.png"
+    aside = picture.rename(tmp_path / picture.name)
+    try:
+        done = judge()
+    finally:
+        aside.rename(picture)
+    assert done.code == 0
+    assert told in done.out
+    shutil.rmtree("judged")
+    assert (
+        told
+        not in judge("dataset=image_folder", f"dataset.root={draw(Path('new'), 1, 'ship')}").out
+    )
