@@ -16,6 +16,7 @@ from cnn_cli.augmentation.pipeline import Augmentation, Op
 from cnn_cli.binding import bind, construct, require_kind, returns
 from cnn_cli.config import Config, Node
 from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.data.plan import Plan
 from cnn_cli.errors import UserError, closest
 from cnn_cli.inputs import PREPROCESSING, SELECTION, preprocessing, selection
 from cnn_cli.limits import Fraction
@@ -71,8 +72,8 @@ def model(
     return Classifier(Normalize(mean, std), net)
 
 
-def augmentation(node: Node, seed: int, trust: Trust) -> Augmentation:
-    """The ops of `node`, in order; each draws from (seed, its name, step).
+def augmentation(node: Node, seed: int, trust: Trust, plan: Plan | None = None) -> Augmentation:
+    """The ops of `node`, in order; each draws from (seed, its name, step) for the steps of `plan`.
 
     Every op may have a key `until` beside its own: the share of training after which it stops.
     """
@@ -96,7 +97,7 @@ def augmentation(node: Node, seed: int, trust: Trust) -> Augmentation:
             problems.extend(error.problems)
     if problems:
         raise UserError(*problems)
-    return Augmentation(ops, seed, until)
+    return Augmentation(ops, seed, until, plan)
 
 
 def _op(key: str, node: Any, trust: Trust) -> Op:

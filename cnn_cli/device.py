@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,10 @@ class Device:
     deterministic: bool
     threads: int
     workers: int
+    graph: bool = True
+    """steps may be replayed as a CUDA graph"""
+    compile: bool = False
+    """training's passes are compiled"""
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -51,6 +56,10 @@ class Device:
         """Move the model here, its convolutions' weights in the memory format."""
         model.to(self.place)
         model.to(memory_format=self.memory_format)
+
+    def compiled(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+        """`model`, or where it is wanted a compiled form that shares its weights."""
+        return torch.compile(model, dynamic=False) if self.compile else model
 
     def synchronize(self) -> None:
         """Wait until the device has done all it was given; only for timing."""
@@ -76,7 +85,8 @@ class Device:
         if self.place.type == "cuda":
             name = torch.cuda.get_device_name(self.place)
         layout = "channels_last" if self.channels_last else "contiguous"
-        return ", ".join([name, self.precision, layout] + ["deterministic"] * self.deterministic)
+        more = ["deterministic"] * self.deterministic + ["compiled"] * self.compile
+        return ", ".join([name, self.precision, layout, *more])
 
 
 def available() -> list[str]:
@@ -119,12 +129,22 @@ def choose(config: DeviceConfig) -> Device:
         keep_memory()
     return Device(
         place=torch.device(name),
-        precision=config.precision,
+        precision=_precision(config.precision, name),
         channels_last=config.channels_last,
         deterministic=config.deterministic,
         threads=threads,
         workers=config.workers,
+        graph=config.graph,
+        compile=config.compile,
     )
+
+
+def _precision(wanted: str, name: str) -> str:
+    """bf16 needs no scaled loss and keeps fp32's range, so it is taken where it is in hardware."""
+    if wanted != "auto":
+        return wanted
+    has_it = name == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if has_it else "fp32"
 
 
 def keep_memory() -> None:

@@ -39,12 +39,16 @@ class DeviceConfig:
 
     name: Literal["auto", "cpu", "cuda", "mps"]
     """auto takes a GPU where there is one"""
-    precision: Literal["fp32", "bf16", "fp16"]
-    """fp16 scales the loss; bf16 on a CPU without AMX is slow"""
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    """auto: bf16 on a GPU that has it, else fp32; fp16 scales the loss"""
     channels_last: bool
     """memory format NHWC for convolutions: faster on CPUs and tensor cores"""
     deterministic: bool
     """only kernels that give the same bits each time"""
+    graph: bool
+    """replay each step as one CUDA graph, where device and optimizer allow it"""
+    compile: bool
+    """torch.compile the forward and backward pass of training"""
     threads: Count | None
     """CPU threads; null = all cores"""
     workers: NonNegativeInt

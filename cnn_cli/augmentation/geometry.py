@@ -75,6 +75,31 @@ class HorizontalFlip:
 
 
 @dataclass(frozen=True)
+class AlternatingFlip:
+    """Mirrors each picture left to right in every other epoch; chance decides in which ones.
+
+    Two epochs then show both sides of each picture, which chance alone does for half of them
+    (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds", section 3.5). params (N, 1) bool: mirror it.
+    """
+
+    pixels_only: ClassVar[bool] = True
+    mixes: ClassVar[bool] = False
+    alternates: ClassVar[bool] = True
+
+    enabled: bool
+
+    @property
+    def active(self) -> bool:
+        return self.enabled
+
+    def draw(self, generator: torch.Generator, n: int, _size: int) -> Tensor:
+        return torch.rand(n, 1, generator=generator) < 0.5
+
+    def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.where(params.view(-1, 1, 1, 1), images.flip(3), images), targets
+
+
+@dataclass(frozen=True)
 class Rotation:
     """Turns each picture about its centre, by bilinear interpolation.
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cnn_cli.data.contract import Window
+from cnn_cli.data.plan import Plan
 from cnn_cli.rng import generator
 
 
@@ -16,9 +17,10 @@ class Op(Protocol):
     """One augmentation: random parameters are drawn apart, so that applying them is pure.
 
     Beside what follows, an op may have `mixes = False`, where it leaves targets as they are,
-    `plans_on_cpu = True`, to get its parameters there, and `gathers = True` where it is a padded
-    crop (with `padding`, `fill` and `check(size)` as geometry.PaddedCrop has them), which a source
-    can perform while it gathers.
+    `plans_on_cpu = True`, to get its parameters there, `alternates = True`, to get those of a
+    picture's first epoch in each, negated in every other one, and `gathers = True` where it is a
+    padded crop (with `padding`, `fill` and `check(size)` as geometry.PaddedCrop has them), which a
+    source can perform while it gathers.
     """
 
     @property
@@ -47,16 +49,23 @@ class Augmentation:
     """`ops` one after another; each draws from (seed, its name, step), whatever the others do.
 
     Inactive ops are left out. Pictures stay uint8 up to the first op that needs floats. `until`
-    names ops that work only as long as less than that share of training is done.
+    names ops that work only as long as less than that share of training is done. `plan` says which
+    pictures a step has; without one, ops that alternate draw anew for each step.
     """
 
     def __init__(
-        self, ops: Mapping[str, Op], seed: int, until: Mapping[str, float] = MappingProxyType({})
+        self,
+        ops: Mapping[str, Op],
+        seed: int,
+        until: Mapping[str, float] = MappingProxyType({}),
+        plan: Plan | None = None,
     ) -> None:
         shares = {name: until.get(name, 1.0) for name in ops}
         self.ops = {name: op for name, op in ops.items() if op.active and shares[name] > 0}
         self.until = {name: shares[name] for name in self.ops if shares[name] < 1}
         self.seed = seed
+        self.plan = plan
+        self._first: dict[str, Tensor] = {}
         self.mixes = any(getattr(op, "mixes", True) for op in self.ops.values())
         """whether an op may change targets"""
 
@@ -76,7 +85,12 @@ class Augmentation:
 
     def draw(self, name: str, step: int, n: int, *, size: int) -> Tensor:
         """(n, k) on the CPU: the parameters of op `name` for the whole batch of `step`."""
-        return self.ops[name].draw(generator(self.seed, f"augment/{name}", step), n, size)
+        op, plan, purpose = self.ops[name], self.plan, f"augment/{name}"
+        if plan is None or not getattr(op, "alternates", False):
+            return op.draw(generator(self.seed, purpose, step), n, size)
+        if name not in self._first:  # of all pictures, whatever the order of the first epoch
+            self._first[name] = op.draw(generator(self.seed, purpose, 0), plan.n, size)
+        return self._first[name][plan.indices(step)] ^ bool(plan.epoch(step) % 2)
 
     def __call__(
         self, images: Tensor, targets: Tensor, step: int, cropped: bool, progress: float = 0.0

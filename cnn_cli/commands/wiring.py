@@ -65,11 +65,11 @@ def task(
     trainer = config.trainer
     device.place_model(model)
     optimizer = build.optimizer(config.optimizer, model, config.trust)
-    augmentation = build.augmentation(config.augmentation, config.seed, config.trust)
     balance = Balance.of(dataset.train.labels) if trainer.sampling == "balanced" else None
     plan = Plan(
         len(dataset.train), trainer.batch_size, trainer.epochs, config.seed, balance=balance
     )
+    augmentation = build.augmentation(config.augmentation, config.seed, config.trust, plan)
     seconds = build.seconds(trainer.max_time)
     window = augmentation.window(preprocessing.size) if dataset.train.crops else None
     settings = StepSettings(

@@ -1,6 +1,7 @@
 """TrainState: everything that must be saved to go on as if nothing had happened."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,9 +58,12 @@ class TrainState:
     """the model's that are trained: to look for them takes 0.1 ms"""
     averaged: tuple[list[Tensor], list[Tensor]] = field(init=False)
     """what `ema` has and what the model has"""
+    forward: Callable[[Tensor], Tensor] = field(init=False)
+    """the model, perhaps compiled: pictures to logits, in training"""
 
     def __post_init__(self) -> None:
         self.statistics = Statistics(self.model)
+        self.forward = self.model
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.averaged = (tensors(self.ema), tensors(self.model)) if self.ema else ([], [])
 
@@ -75,7 +79,9 @@ def new_state(
     averaged = copy.deepcopy(model).eval().requires_grad_(False) if ema else None
     scaler = GradScaler(device.place.type) if device.precision == "fp16" else None
     rows = torch.zeros(steps, 4, device=device.place)
-    return TrainState(model, averaged, optimizer, scaler, rows, total)
+    state = TrainState(model, averaged, optimizer, scaler, rows, total)
+    state.forward = device.compiled(model)
+    return state
 
 
 def _completed(saved: dict[str, Any], optimizer: Optimizer) -> dict[str, Any]:
@@ -104,25 +110,32 @@ def restore(state: TrainState, saved: Checkpoint) -> None:
     state.saved_best = saved.best, saved.best_loss, saved.best_step, saved.stale
 
 
-@torch.no_grad()
-def update_average(
-    targets: list[Tensor], sources: list[Tensor], decay: float, step: int, bad: Bad
-) -> None:
-    """targets <- decay * targets + (1 - decay) * sources: weights and batch-norm statistics.
+def averaging(decay: float, step: int) -> float:
+    """The share of the way that averaged weights follow the others after `step`, 1 - decay.
 
     Early on the decay is smaller, min(decay, (1 + step) / (10 + step)), so that the random first
-    weights are soon forgotten. Whole numbers (batch norm's counter) are copied. Nothing moves where
-    `bad` holds: the step was left out.
+    weights are soon forgotten.
     """
-    decay = min(decay, (1 + step) / (10 + step))
+    return 1 - min(decay, (1 + step) / (10 + step))
+
+
+@torch.no_grad()
+def update_average(
+    targets: list[Tensor], sources: list[Tensor], share: Tensor | float, bad: Bad
+) -> None:
+    """targets <- targets + share * (sources - targets): weights and batch-norm statistics.
+
+    Whole numbers (batch norm's counter) are copied. Nothing moves where `bad` holds: the step was
+    left out.
+    """
     floats = [i for i, tensor in enumerate(targets) if tensor.is_floating_point()]
     moved, to = [targets[i] for i in floats], [sources[i] for i in floats]
     if isinstance(bad, Tensor):
         ways = torch._foreach_sub(to, moved)
-        torch._foreach_mul_(ways, (1 - decay) * (~bad).float())
+        torch._foreach_mul_(ways, share * (~bad).float())
         torch._foreach_add_(moved, ways)
-    elif not bad:
-        torch._foreach_lerp_(moved, to, 1 - decay)
+    elif not bad and isinstance(share, float):
+        torch._foreach_lerp_(moved, to, share)
     for i in set(range(len(targets))) - set(floats):
         targets[i].copy_(sources[i])
 

@@ -1,6 +1,6 @@
 """One step: an optimizer update from one batch, computed in one or more parts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from cnn_cli.data.contract import Batch
 from cnn_cli.device import Device
 from cnn_cli.engine.finite import Bad, not_finite, step_unless
 from cnn_cli.engine.loss import Loss
-from cnn_cli.engine.state import TrainState, update_average
+from cnn_cli.engine.state import TrainState, averaging, update_average
 from cnn_cli.optim.schedules import Schedule
 from cnn_cli.rng import seed_layers
 
@@ -41,13 +41,37 @@ def set_learning_rate(state: TrainState, settings: StepSettings) -> None:
         group["lr"] = rate * factor
 
 
-def train_step(state: TrainState, batch: Batch, settings: StepSettings, device: Device) -> None:
+Compute = Callable[[TrainState, Tensor, Tensor, Tensor, Tensor | float], None]
+"""What `compute` does, of (state, pictures, targets, row, share); perhaps by replaying it."""
+
+
+def train_step(
+    state: TrainState,
+    batch: Batch,
+    settings: StepSettings,
+    device: Device,
+    computed: Compute | None = None,
+) -> None:
     """Update the weights by one batch and note loss, right answers and gradient norm in state.rows.
 
-    Nothing here waits for the device: figures stay there until somebody reads them.
+    Nothing here waits for the device: figures stay there until somebody reads them. `computed`
+    may do in another way what `compute` does.
     """
     seed_layers(settings.seed, "layers", batch.step)
     set_learning_rate(state, settings)
+    pictures, targets = _inputs(state, batch, settings, device)
+    row = state.rows[batch.step % len(state.rows)]
+    share = 0.0 if settings.ema_decay is None else averaging(settings.ema_decay, batch.step)
+    if computed is None:
+        compute(state, pictures, targets, row, share, settings, device)
+    else:
+        computed(state, pictures, targets, row, share)
+
+
+def _inputs(
+    state: TrainState, batch: Batch, settings: StepSettings, device: Device
+) -> tuple[Tensor, Tensor]:
+    """The augmented pictures and the targets, where the model is."""
     labels = batch.labels.to(device.place, non_blocking=True)
     mixes = settings.augmentation.mixes
     targets = settings.loss.targets(labels, settings.num_classes, soft=mixes)
@@ -58,23 +82,39 @@ def train_step(state: TrainState, batch: Batch, settings: StepSettings, device: 
         settings.cropped,
         progress=state.step / state.total,
     )
+    return device.input(pictures), targets
+
+
+def compute(
+    state: TrainState,
+    pictures: Tensor,
+    targets: Tensor,
+    row: Tensor,
+    share: Tensor | float,
+    settings: StepSettings,
+    device: Device,
+) -> None:
+    """Forward, backward and update; all of it happens on the device, and is the same each time.
+
+    The step's figures are written to `row`; `share` of the way the averaged weights follow.
+    """
     state.statistics.keep()
     parts = zip(
-        device.input(pictures).chunk(settings.accumulate),
+        pictures.chunk(settings.accumulate),
         targets.chunk(settings.accumulate),
         strict=True,
     )
-    share = 1 / settings.loss.total(targets)
-    sums = [_backward(state, *part, settings.loss, share, device) for part in parts]
+    unit = 1 / settings.loss.total(targets)
+    sums = [_backward(state, *part, settings.loss, unit, device) for part in parts]
     loss, right = sums[0]
     for more, hits in sums[1:]:
         loss, right = loss + more, right + hits
-    count = torch.full((), len(labels), dtype=torch.float32, device=loss.device)
+    count = torch.full((), len(targets), dtype=torch.float32, device=loss.device)
     # the loss so that its sum over the batches, divided by their pictures, is the mean
-    figures = (loss * (share * len(labels)), right.float(), count)
-    bad = _update(state, settings, figures, state.rows[batch.step % len(state.rows)])
-    if state.ema is not None and settings.ema_decay is not None:
-        update_average(*state.averaged, settings.ema_decay, batch.step, bad)
+    figures = (loss * (unit * len(targets)), right.float(), count)
+    bad = _update(state, settings, figures, row)
+    if state.ema is not None:
+        update_average(*state.averaged, share, bad)
 
 
 def _backward(
@@ -82,17 +122,17 @@ def _backward(
     images: Tensor,
     targets: Tensor,
     loss: Loss,
-    share: Tensor | float,
+    unit: Tensor | float,
     device: Device,
 ) -> tuple[Tensor, Tensor]:
-    """Add one part's gradient; its summed loss times `share` is its part of the batch's mean.
+    """Add one part's gradient; its summed loss times `unit` is its part of the batch's mean.
 
     Gives the summed loss, and how many answers were right.
     """
     with device.autocast():
-        logits = state.model(images)
+        logits = state.forward(images)
     summed = loss(logits, targets)
-    mean = summed * share
+    mean = summed * unit
     torch.autograd.backward(state.scaler.scale(mean) if state.scaler else mean)
     labels = targets if targets.ndim == 1 else targets.argmax(1)
     return summed.detach(), (logits.detach().argmax(1) == labels).sum()

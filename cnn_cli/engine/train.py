@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from cnn_cli.engine.display import Display
+from cnn_cli.engine.graph import Replay, why_not
 from cnn_cli.engine.predict import predict
 from cnn_cli.engine.records import Figures, Record
 from cnn_cli.engine.recovery import NonFiniteStepError, bad_rows, check, roll_back
@@ -51,9 +52,11 @@ def _train(task: Task, state: TrainState, display: Display, board: Board | None)
     epoch_start, epoch_first = mark, state.step
     checked = state.step
     state.model.train()
+    can_replay = not why_not(state.optimizer, task.device)
+    replay = Replay(task.settings, task.device, display.warn) if can_replay else None
     with Interrupts() as interrupts:
         for batch in task.dataset.train.batches(task.plan, state.step, task.window):
-            train_step(state, batch, task.settings, task.device)
+            train_step(state, batch, task.settings, task.device, replay)
             state.step += 1
             now = time.monotonic()
             state.elapsed, mark = state.elapsed + now - mark, now

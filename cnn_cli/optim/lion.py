@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from cnn_cli.limits import Fraction, ProperFraction, Range
-from cnn_cli.optim.muon import put_back
 
 Rate = Annotated[float, Range(0, 1, open_low=True)]
 
@@ -54,7 +53,8 @@ class Lion(Optimizer):
         changed = [*parameters, *(self._mean(p) for p in parameters)]
         kept = [tensor.clone() for tensor in changed]
         self._move(parameters, group)
-        put_back(bad, changed, kept)
+        for now, before in zip(changed, kept, strict=True):  # nothing waits for the device
+            now.copy_(torch.where(bad.bool(), before, now))
 
     def _move(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
@@ -64,7 +64,8 @@ class Lion(Optimizer):
         torch._foreach_sign_(directions)
         if decay:
             torch._foreach_mul_(parameters, 1 - lr * decay)
-        torch._foreach_add_(parameters, directions, alpha=-lr)
+        torch._foreach_mul_(directions, lr)  # which may be a tensor, in a CUDA graph
+        torch._foreach_sub_(parameters, directions)
         torch._foreach_lerp_(means, gradients, 1 - beta2)
 
     def _mean(self, parameter: Tensor) -> Tensor:

@@ -83,17 +83,21 @@ def write_table(predictions: "Predictions", path: Path) -> None:
         writer = csv.writer(file)
         head = ["name", "true", "predicted", "correct", "confidence"]
         writer.writerow(head + (_class_head(predictions.classes) if few else _top_head()))
-        for row, (name, label, chances) in enumerate(_rows(predictions)):
-            guess = int(predictions.predicted[row])
+        for name, label, guess, chances in _rows(predictions):
             true, predicted = predictions.classes[label], predictions.classes[guess]
             start = [name, true, predicted, int(label == guess), f"{chances[guess]:.8g}"]
             rest = [f"{p:.8g}" for p in chances] if few else _top(chances, predictions.classes)
             writer.writerow(start + rest)
 
 
-def _rows(predictions: "Predictions") -> Iterator[tuple[str, int, list[float]]]:
-    columns = (predictions.names, predictions.labels.tolist(), predictions.probabilities.tolist())
-    return zip(*columns, strict=True)
+def _rows(predictions: "Predictions") -> Iterator[tuple[str, int, int, list[float]]]:
+    return zip(
+        predictions.names,
+        predictions.labels.tolist(),
+        predictions.predicted.tolist(),
+        predictions.probabilities.tolist(),
+        strict=True,
+    )
 
 
 def _class_head(classes: Sequence[str]) -> list[str]:

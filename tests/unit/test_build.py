@@ -207,8 +207,8 @@ VALUES: dict[str, Any] = {
     "augmentation": {"ops": {"flip": FLIP}},
     "schedule": {"_target_": "cnn_cli.optim.schedules.Constant", "warmup": 0, "start_factor": 0.1},
     "device": {
-        "name": "cpu", "precision": "fp32", "channels_last": True, "deterministic": False,
-        "threads": 1, "workers": 0,
+        "name": "cpu", "precision": "auto", "channels_last": True, "deterministic": False,
+        "graph": True, "compile": False, "threads": 1, "workers": 0,
     },
 }  # fmt: skip
 

@@ -24,7 +24,9 @@ from cnn_cli.sections import DeviceConfig
 def config(**changes: object) -> DeviceConfig:
     values = {
         "name": "cpu",
-        "precision": "fp32",
+        "precision": "auto",
+        "graph": True,
+        "compile": False,
         "channels_last": True,
         "deterministic": False,
         "threads": 1,

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnn_cli.engine import checkpoint
-from cnn_cli.engine.state import restore, tensors, update_average
+from cnn_cli.engine.state import averaging, restore, tensors, update_average
 from cnn_cli.errors import UserError
 
 FINE, BAD = False, True
@@ -26,7 +26,7 @@ def filled(value: float) -> nn.Module:
 def test_average_is_the_geometric_sum():
     average, model, expected = filled(0.0), filled(1.0), 0.0
     for step in range(1000, 1010):
-        update_average(tensors(average), tensors(model), 0.9, step, FINE)
+        update_average(tensors(average), tensors(model), averaging(0.9, step), FINE)
         expected = 0.9 * expected + 0.1
     for tensor in (*average.parameters(), average.running_mean, average.running_var):
         torch.testing.assert_close(tensor, torch.full((2,), expected))
@@ -34,14 +34,14 @@ def test_average_is_the_geometric_sum():
 
 def test_early_steps_forget_the_first_weights():
     average, model = filled(0.0), filled(1.0)
-    update_average(tensors(average), tensors(model), 0.9999, 0, FINE)
+    update_average(tensors(average), tensors(model), averaging(0.9999, 0), FINE)
     torch.testing.assert_close(average.weight, torch.full((2,), 0.9))
 
 
 def test_counters_are_copied_and_the_model_is_left_alone():
     average, model = filled(0.0), filled(1.0)
     model.num_batches_tracked.fill_(7)
-    update_average(tensors(average), tensors(model), 0.5, 100, FINE)
+    update_average(tensors(average), tensors(model), averaging(0.5, 100), FINE)
     assert average.num_batches_tracked.item() == 7
     assert model.weight.tolist() == [1.0, 1.0]
 
@@ -51,7 +51,7 @@ def test_a_step_that_was_left_out_moves_nothing(known):
     average, model = filled(0.0), filled(1.0)
     for bad, expected in ((BAD, 0.0), (FINE, 0.1)):
         told = bad if known else torch.tensor(bad)
-        update_average(tensors(average), tensors(model), 0.9, 1000, told)
+        update_average(tensors(average), tensors(model), averaging(0.9, 1000), told)
         torch.testing.assert_close(average.weight, torch.full((2,), expected))
 
 
