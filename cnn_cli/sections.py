@@ -65,6 +65,8 @@ class LossConfig:
 class TrainerConfig:
     epochs: Count
     """passes over the training pictures"""
+    budget: Duration | None
+    """time that training is fitted into, instead of epochs: 90s, 10m, 1.5h; null = none"""
     batch_size: Count
     """pictures a step, in all"""
     lr_batch: Count | None

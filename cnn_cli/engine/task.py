@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from cnn_cli.data.contract import Dataset, Preprocessing, Window
 from cnn_cli.data.plan import Plan
 from cnn_cli.device import Device
+from cnn_cli.engine.budget import Calendar
 from cnn_cli.engine.step import StepSettings
 from cnn_cli.run import Run
 from cnn_cli.sections import TrainerConfig
@@ -30,3 +31,9 @@ class Task:
     def batch_size(self) -> int:
         """Pictures that a step really has: no more than there are."""
         return min(self.plan.batch_size, self.plan.n)
+
+    @property
+    def calendar(self) -> Calendar:
+        """When validations and checkpoints are due."""
+        epoch = self.plan.steps_per_epoch
+        return Calendar(epoch * self.trainer.validate_every, self.trainer.checkpoint_every)

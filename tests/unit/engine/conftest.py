@@ -34,6 +34,7 @@ from cnn_cli.sections import TrainerConfig
 CPU = Device(torch.device("cpu"), "fp32", True, False, 1, 0)
 TRAINER: dict[str, Any] = {
     "epochs": 3,
+    "budget": None,
     "batch_size": 16,
     "lr_batch": None,
     "sampling": "uniform",
