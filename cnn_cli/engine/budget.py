@@ -149,6 +149,15 @@ def corrected(
     return replace(pace, step=step, progress=pace.progress_at(step, total)), new
 
 
+def ends_here(pace: Pace, step: int, elapsed: float, calendar: Calendar) -> bool:
+    """Whether no step fits after the validation and save that are due after `step`.
+
+    Known before them, so that the checkpoint knows it as well.
+    """
+    left = pace.left(elapsed) - pace.costs.closing
+    return calendar.last_step(pace.costs, step, left) == step
+
+
 def with_budget(
     pace: Pace, total: int, step: int, elapsed: float, calendar: Calendar, budget: float
 ) -> tuple[Pace, int]:
@@ -166,10 +175,13 @@ def with_budget(
 def smaller(steps: int, batch_size: int, accumulate: int) -> int | None:
     """The size of batch to try where only `steps` steps fit; None where it is to stay.
 
-    Half of it while fewer than FEWEST_STEPS fit, down to SMALLEST_BATCH.
+    Half of it, and half again, until FEWEST_STEPS would fit if a step took as long as it has
+    pictures; down to SMALLEST_BATCH.
     """
-    half = batch_size // 2
-    return half if steps < FEWEST_STEPS and half >= max(SMALLEST_BATCH, accumulate) else None
+    size = batch_size
+    while steps * batch_size < FEWEST_STEPS * size and size // 2 >= max(SMALLEST_BATCH, accumulate):
+        size //= 2
+    return size if size < batch_size else None
 
 
 def pace_of(saved: Mapping[str, Any], step: int) -> Pace | None:

@@ -2,7 +2,7 @@
 
 import time
 
-from cnn_cli.engine.budget import READ_EVERY, corrected
+from cnn_cli.engine.budget import READ_EVERY, Pace, corrected, ends_here
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.estimate import expected
 from cnn_cli.engine.recovery import check
@@ -50,9 +50,8 @@ class Session:
         check(self.task, self.state, self._checked)
         self._checked = self.state.step
         self.lap()
-        if self.state.pace is not None and self.state.pace.is_due(self.state.elapsed):
-            self.state.pace = self.state.pace.read(self.state.step, self.state.elapsed)
-            self._correct()
+        if self.state.pace is not None:
+            self._keep_time(self.state.pace)
         self._estimate()
         if self._mark - self._read_at <= READ_EVERY:
             return False
@@ -81,6 +80,16 @@ class Session:
         seconds = self.lap()
         if self.state.pace is not None:
             self.state.pace = self.state.pace.saved(seconds)
+
+    def _keep_time(self, pace: Pace) -> None:
+        state, calendar = self.state, self.task.calendar
+        if pace.is_due(state.elapsed):
+            state.pace = pace = pace.read(state.step, state.elapsed)
+            self._correct()
+        validates = state.step % calendar.closing == 0
+        if validates and ends_here(pace, state.step, state.elapsed, calendar):
+            state.total = state.step
+            self.display.retarget(state.total)
 
     def _correct(self) -> None:
         state = self.state
