@@ -67,6 +67,7 @@ def _facts(
         + (", every class as often" if trainer.sampling == "balanced" else "")
         + (f", from step {state.step} on" if state.step else ""),
         "device": str(task.device),
+        "speed": _speed(task, state),
         "run": str(task.run.folder),
     }
 
@@ -81,6 +82,21 @@ def _length(task: Task, state: TrainState) -> str:
         f"about {_many(state.total, 'step')} {pictures}, {state.total / plan.steps_per_epoch:.1f}"
         f" epochs: what fits into trainer.budget={task.trainer.budget} (trainer.epochs is not used)"
     )
+
+
+def _speed(task: Task, state: TrainState) -> str:
+    """What makes it fast or slow beside the model, each with the key that changes it."""
+    layout = "channels_last" if task.device.channels_last else "contiguous"
+    parts = {"device.channels_last": f"memory {layout}"}
+    parts["device.threads"] = _many(task.device.threads, "thread")
+    group = state.optimizer.param_groups[0]
+    if "fused" in group:  # this package's own have one way alone
+        parts["optimizer.fused"] = f"optimizer {'' if group['fused'] else 'not '}fused"
+    if any(getattr(op, "gathers", False) for op in task.settings.augmentation.ops.values()):
+        when = "while" if task.settings.cropped else "after"
+        parts["trainer.crop_while_gathering"] = f"crops {when} gathering"
+    parts["trainer.eval_batch_size"] = f"evaluation of {task.eval_batch_size} at once"
+    return ", ".join(f"{text} ({key})" for key, text in parts.items())
 
 
 def _many(count: int, word: str) -> str:

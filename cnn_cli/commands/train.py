@@ -264,7 +264,7 @@ def _report(
     if not has_test:
         display.say(f"no test pictures: the report is on the {split} split", style="yellow")
     made, predictions = evaluate(
-        trained, task.dataset, split, {}, task.device, task.trainer.eval_batch_size, display
+        trained, task.dataset, split, {}, task.device, task.eval_batch_size, display
     )
     own = {"train_seconds": state.elapsed, "train_images": len(task.dataset.train)}
     report = Report(made.metrics, {**made.cost, **own}, made.provenance)

@@ -70,7 +70,8 @@ def task(
     balance = Balance.of(dataset.train.labels) if trainer.sampling == "balanced" else None
     epochs = None if trainer.budget else trainer.epochs
     plan = Plan(len(dataset.train), trainer.batch_size, epochs, config.seed, balance=balance)
-    window = augmentation.window(preprocessing.size) if dataset.train.crops else None
+    gathers = dataset.train.crops and trainer.crop_while_gathering
+    window = augmentation.window(preprocessing.size) if gathers else None
     settings = StepSettings(
         augmentation=augmentation,
         schedule=_schedule(config, dataset),

@@ -177,7 +177,7 @@ def _validate(task: Task, state: TrainState) -> dict[str, float]:
         task.dataset.val,
         task.dataset.classes,
         task.device,
-        task.trainer.eval_batch_size,
+        task.eval_batch_size,
     )
     return {"loss": found.loss, "accuracy": found.accuracy}
 

@@ -59,7 +59,7 @@ class Trial:
         task, split, model = self.task, self.task.dataset.val, self._copy.evaluated
         if len(split) == 0:
             return 0.0
-        plan = Plan(len(split), task.trainer.eval_batch_size, shuffle=False)
+        plan = Plan(len(split), task.eval_batch_size, shuffle=False)
         batches = _endless(split, plan, None)
         model.eval()
 

@@ -48,6 +48,7 @@ TRAINER: dict[str, Any] = {
     "non_finite": "stop",
     "checkpoint_every": None,
     "eval_batch_size": 10,
+    "crop_while_gathering": True,
     "tensorboard": False,
 }
 
