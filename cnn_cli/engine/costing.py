@@ -21,18 +21,16 @@ class Costing:
 
     def told(self, before: "Costing | None" = None) -> str:
         """In a line; with what was expected `before`."""
-        each = f" ({span(self.epoch)} an epoch)" if self.epoch and before is None else ""
-        parts = [span(self.seconds) + each]
-        parts += [f"memory {size(self.memory)}"] if self.memory else []
-        parts += [f"checkpoints {size(self.disk)}"]
         if before is None:
-            return ", ".join(parts)
-        expected = [span(before.seconds)]
-        expected += [size(before.memory)] if self.memory and before.memory else []
-        expected += [f"up to {size(before.disk)}"]
-        return ", ".join(
-            f"{part} (expected {one})" for part, one in zip(parts, expected, strict=True)
-        )
+            each = f" ({span(self.epoch)} an epoch)" if self.epoch else ""
+            parts = [span(self.seconds) + each]
+            parts += [f"memory {size(self.memory)}"] if self.memory else []
+            return ", ".join([*parts, f"checkpoints {size(self.disk)}"])
+        parts = [f"{span(self.seconds)} (expected {span(before.seconds)})"]
+        if self.memory and before.memory:
+            parts += [f"memory {size(self.memory)} (expected {size(before.memory)})"]
+        parts += [f"checkpoints {size(self.disk)} (expected up to {size(before.disk)})"]
+        return ", ".join(parts)
 
 
 def span(seconds: float) -> str:

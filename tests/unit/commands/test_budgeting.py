@@ -240,3 +240,13 @@ def test_a_trial_leaves_the_state_as_it_was(monkeypatch) -> None:
 def test_a_check_of_the_set_up_takes_a_budget(capsys) -> None:
     assert main(["check=resume", *SMALL, "trainer.budget=1m"]) == 0
     assert "equal" in capsys.readouterr().out
+
+
+def test_where_a_crop_is_cut_changes_no_weight(capsys) -> None:
+    settings = ("trainer.epochs=2", "device.deterministic=true")
+    one = trained("gathering", *settings)
+    assert "crops while gathering" in " ".join(capsys.readouterr().out.split())
+    other = trained("after", *settings, "trainer.crop_while_gathering=false")
+    assert "crops after gathering" in " ".join(capsys.readouterr().out.split())
+    weights = last(other).model
+    assert all(torch.equal(value, weights[name]) for name, value in last(one).model.items())
