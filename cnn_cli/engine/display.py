@@ -139,7 +139,10 @@ class Display:
     def _epochs(self, steps: int) -> str:
         """How many epochs `steps` are: 3, or 3.4 where a time budget ends within one."""
         whole, rest = divmod(steps, self._steps_per_epoch)
-        return f"{steps / self._steps_per_epoch:.1f}" if rest else str(whole)
+        if not rest:
+            return str(whole)
+        share = steps / self._steps_per_epoch
+        return f"{share:.1f}" if whole else f"{share:.2g}"
 
     def _epoch_line(self, record: Record, long: bool) -> str:
         """What an epoch gave; the long form has the learning rate and the speed as well."""
