@@ -67,8 +67,9 @@ def fit(config: TrainConfig, task: Task, state: TrainState) -> Fit:
     while size is not None:
         each = median(steps)
         pace = Pace(budget, each, (validation + save) / each, save, recent=steps)
-        total = _last_step(task, size, pace, time.monotonic() - start)
-        if tried and total < WORTHWHILE * tried[-1][2]:
+        elapsed = time.monotonic() - start
+        total = _last_step(task, size, pace, elapsed)
+        if tried and total < WORTHWHILE * _last_step(task, *tried[-1][:2], elapsed):
             break
         tried.append((size, pace, total))
         size = smaller(total, size, task.trainer.accumulate)

@@ -24,7 +24,7 @@ from cnn_cli.run import Run
 
 SHARE = 0.02
 """Of the budget that the timed steps of one size of batch take, and those of validation; at least
-two of each, after one that is not counted."""
+three of each, or one that is slow."""
 FEWEST, MOST = 2, READINGS
 """Timed acts of a kind."""
 
@@ -95,12 +95,22 @@ def _endless(split: Split, plan: Plan, window: Window | None) -> Iterator[Batch]
 
 
 def _repeated(act: Callable[[], int], seconds: float) -> list[tuple[float, int]]:
-    """Seconds of each act but the first, which warms up, and the pictures that it had."""
-    act()
-    found: list[tuple[float, int]] = []
-    end = time.monotonic() + seconds
-    while len(found) < MOST and (len(found) < FEWEST or time.monotonic() < end):
+    """Seconds of each act, and the pictures that it had.
+
+    The first one warms up and is left out, but where it took more than its share of the time:
+    then it has to do.
+    """
+
+    def timed() -> tuple[float, int]:
         start = time.monotonic()
         count = act()
-        found.append((time.monotonic() - start, count))
+        return time.monotonic() - start, count
+
+    end = time.monotonic() + seconds
+    first = timed()
+    if first[0] > seconds:
+        return [first]
+    found: list[tuple[float, int]] = []
+    while len(found) < MOST and (len(found) < FEWEST or time.monotonic() < end):
+        found.append(timed())
     return found

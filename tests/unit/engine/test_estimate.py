@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from cnn_cli.engine import session
+from cnn_cli.engine import session, trial
 from cnn_cli.engine import train as loop
 from cnn_cli.engine.budget import Pace
 from cnn_cli.engine.costing import Costing, size, span
@@ -113,18 +113,35 @@ def test_a_trial_times_what_it_is_asked_and_changes_nothing(bench):
     task = bench.task(ema_decay=0.9)
     state = bench.state(task)
     before = {k: v.clone() for k, v in state.model.state_dict().items()}
-    trial = Trial(task, state)
-    steps = trial.steps(replace(task.plan, batch_size=70), 1.0)  # one batch an epoch, repeated
+    tried = Trial(task, state)
+    steps = tried.steps(replace(task.plan, batch_size=70), 1.0)  # one batch an epoch, repeated
     assert 2 <= len(steps) <= 9
     assert all(seconds > 0 for seconds in steps)
-    assert trial.validation(1.0) > 0
-    seconds, written = trial.save()
+    assert tried.validation(1.0) > 0
+    seconds, written = tried.save()
     assert seconds > 0
     assert written > 1000
     assert not list(task.run.folder.iterdir())
     assert all(torch.equal(v, before[k]) for k, v in state.model.state_dict().items())
     assert (state.step, state.optimizer.state_dict()["state"]) == (0, {})
     assert not state.rows.any()
+
+
+@pytest.mark.parametrize(
+    ("acts", "counted"),
+    [([5.0], [5.0]), ([0.9, 0.6, 0.6], [0.6, 0.6]), ([0.3] + [0.01] * 9, [0.01] * 9)],
+)
+def test_the_first_of_several_acts_warms_up(monkeypatch, acts, counted):
+    clock, left = SimpleNamespace(now=0.0), iter(acts)
+
+    def act() -> int:
+        clock.now += next(left)
+        return 7
+
+    monkeypatch.setattr(trial, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    found = trial._repeated(act, 1.0)
+    assert [seconds for seconds, _ in found] == pytest.approx(counted)
+    assert {count for _, count in found} == {7}
 
 
 def test_a_trial_without_validation_pictures(bench, make_dataset):
