@@ -1,6 +1,7 @@
 """trainer.budget: the first fit of a training into its time, from steps that are thrown away."""
 
 import dataclasses
+import json
 import time
 from dataclasses import dataclass
 from statistics import median
@@ -14,14 +15,15 @@ from cnn_cli.engine.budget import (
     smaller,
     with_budget,
 )
-from cnn_cli.engine.checkpoint import Checkpoint
 from cnn_cli.engine.costing import Costing, span
 from cnn_cli.engine.estimate import disk, expected
+from cnn_cli.engine.fitting import is_finite
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.trial import Trial
 from cnn_cli.errors import UserError
 from cnn_cli.limits import seconds as in_seconds
+from cnn_cli.run import Run
 
 LEAST = 1.5
 """Times what one step with all that belongs to it takes: what is advised as the least budget."""
@@ -103,20 +105,35 @@ def _note(task: Task, tried: list[tuple[int, Pace, int]]) -> str:
     )
 
 
-def go_on(task: Task, state: TrainState, saved: Checkpoint) -> None:
+def go_on(task: Task, state: TrainState) -> None:
     """Have a restored state know how much time there is by now.
 
-    Raises UserError where there is none, and the report is made.
+    Raises UserError where there is none for a single step, and the report is made.
     """
     if state.pace is None:
         return
+    whole = _reported_seconds(task.run)
+    if whole > state.elapsed:  # the last validation and save, which their checkpoint cannot know
+        state.pace = state.pace.apart_from(whole - state.elapsed)
+        state.elapsed = whole
     budget = in_seconds(str(task.trainer.budget))
     state.pace, state.total = with_budget(
         state.pace, state.total, state.step, state.elapsed, task.calendar, budget
     )
-    if state.step >= state.total and task.run.is_reported:
+    pace = state.pace
+    last = task.calendar.last_step(pace.costs, state.step, pace.left(state.elapsed))
+    if task.run.is_reported and state.step in (state.total, last):
         raise UserError(
             f"resume: this run has used its time: trainer.budget={task.trainer.budget}, and"
-            f" {span(saved.elapsed)} of training; to train on, give more of it than it had:"
+            f" {span(state.elapsed)} of training; to train on, give more of it than it had:"
             " trainer.budget=TIME"
         )
+
+
+def _reported_seconds(run: Run) -> float:
+    """How long the training took that the run's report is of; 0 where there is none to read."""
+    try:
+        told = json.loads((run.report / "report.json").read_bytes())["cost"]["train_seconds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+    return float(told) if is_finite(told) else 0.0

@@ -159,7 +159,7 @@ def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> list
             f" {duration(saved.elapsed)}; give more, or trainer.max_time=null"
         )
     notes = put_back(task, state, saved)
-    budgeting.go_on(task, state, saved)
+    budgeting.go_on(task, state)
     return notes
 
 

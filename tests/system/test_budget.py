@@ -17,7 +17,6 @@ def test_a_budget_is_kept_and_gone_on_with(command, tiny) -> None:
     report = json.loads((run.report / "report.json").read_text())
     seconds = report["cost"]["train_seconds"]
     assert 1.5 < seconds < 4.5  # whatever else this machine does
-    assert saved.step == saved.total
     said = " ".join(done.out.split())
     assert re.search(r"expected: 3\.0 s \(\S+ s an epoch\), memory \S+ [MG]B, checkpoints ", said)
     assert re.search(r"training took \S+ s \(expected 3\.0 s\), memory .*expected up to ", said)
@@ -29,7 +28,7 @@ def test_a_budget_is_kept_and_gone_on_with(command, tiny) -> None:
     assert command("resume=timed").code == 2
     assert command("resume=timed", "trainer.budget=5s").succeeded()
     more = checkpoint.load(run.pointer("last"))
-    assert more.step == more.total > saved.step
+    assert more.step > saved.step
     assert more.elapsed > seconds
 
 

