@@ -263,13 +263,6 @@ def _check_window(ops: Augmentation, form: Preprocessing | None) -> None:
         raise UserError(f"augmentation.ops.{next(iter(ops.ops))}.{error}") from error
 
 
-def seconds(duration: str | None) -> float | None:
-    """`90s`, `10m` or `1.5h` in seconds."""
-    if duration is None:
-        return None
-    return float(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
-
-
 def flat(config: Config) -> dict[str, str | int | float | bool]:
     """Dotted key -> value, for tables of settings; lists and null as text."""
     found: dict[str, str | int | float | bool] = {}

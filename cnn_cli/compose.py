@@ -247,6 +247,8 @@ def _check(
         problems.append("trust: counts on the command line only, not in a config file")
     if composer.record is not None:
         problems += recorded.check_resumed(composer.record, values)
+    else:
+        problems += _both_lengths(cfg, values)
     if request.action != "run":
         return problems
     try:
@@ -255,6 +257,27 @@ def _check(
         problems += error.problems
     problems += check_writable_places(values, request.command, composer.record)
     return problems + (_check_components(cfg, values, unresolved, trust) if build else [])
+
+
+def _both_lengths(cfg: DictConfig, values: Mapping[str, Any]) -> list[str]:
+    """A problem where this command line gives epochs, and a time to fit them into is set as well.
+
+    Epochs of a file (every data set and recipe has some) give way to a budget.
+    """
+    trainer = values.get("trainer")
+    budget = trainer.get("budget") if isinstance(trainer, Mapping) else None
+    lines: Any = OmegaConf.to_container(cfg.hydra.overrides.task, resolve=False)
+    given = [str(line).lstrip("+") for line in lines]
+    epochs = [line for line in given if line.startswith("trainer.epochs=")]
+    if budget is None or not epochs:
+        return []
+    leave = (
+        "leave one of them out"
+        if any(line.startswith("trainer.budget=") for line in given)
+        else "leave it out, or add trainer.budget=null"
+    )
+    told = f"trainer.budget={budget} finds out how many epochs there is time for"
+    return [f"{epochs[-1]}: {told}; {leave}"]
 
 
 def _check_components(

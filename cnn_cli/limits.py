@@ -61,6 +61,13 @@ Duration = Annotated[
     str, Form(r"(?=.*[1-9])\d+(\.\d+)?[smh]", "a time above 0s, such as 90s, 10m or 1.5h")
 ]
 """A length of time with its unit: seconds, minutes or hours."""
+
+
+def seconds(duration: str) -> float:
+    """A `Duration`, `90s`, `10m` or `1.5h`, in seconds."""
+    return float(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+
+
 RunName = Annotated[
     str,
     Form(

@@ -21,6 +21,7 @@ EXAMPLES = {
         ("cnn-train dataset=image_folder dataset.root=~/photos", "your own pictures"),
         ("cnn-train 'model.channels=[16,32]' optimizer.lr=0.05", "other settings"),
         ("cnn-train 'check=[overfit,lr]'", "look before you train"),
+        ("cnn-train trainer.budget=10m", "as long as that"),
         ("cnn-train resume=latest trainer.epochs=60", "go on, for longer"),
         ("cnn-train -m seed=0,1,2", "three runs in turn"),
         ("cnn-train experiment=smoke", "a recipe and its claim"),

@@ -6,11 +6,12 @@ option `as_trained` of their groups; of a run that is resumed, as the primary co
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from cnn_cli.checking import show
 from cnn_cli.config import TrainConfig, from_yaml
 from cnn_cli.errors import UserError
+from cnn_cli.limits import Duration, seconds
 from cnn_cli.paths import config_dir
 from cnn_cli.resolving import leaves
 from cnn_cli.targets import check_targets
@@ -31,6 +32,8 @@ FRESH = ("run", "resume", "trust", "check")
 SECTIONS = ("loss", "trainer", "require")
 """Fixed parts of a config, whose keys grow in number from version to version."""
 
+DURATION = get_args(Duration)[1]
+
 FREE = (
     *("device.", "run.", "require.", "trainer.max_time", "trainer.tensorboard"),
     "trainer.non_finite",
@@ -43,7 +46,7 @@ FREE = (
     ),  # its pictures are compared
     *("resume", "trust", "check"),
 )
-"""What may differ in a resumed run, beside more `trainer.epochs`."""
+"""What may differ in a resumed run, beside more `trainer.epochs`, or more `trainer.budget`."""
 
 
 def read(ref: str, root: str, prefer: str, trust: Sequence[str]) -> dict[str, Any]:
@@ -107,6 +110,8 @@ def check_resumed(recorded: Mapping[str, Any], values: Mapping[str, Any]) -> lis
     problems = _moved(values)
     for key in [*now, *(before.keys() - now.keys())]:
         old, new = before.get(key), now.get(key)
+        if key == "trainer.budget" or (key == "trainer.epochs" and before.get("trainer.budget")):
+            continue  # told together, below
         if key not in before and key.startswith(SECTIONS):  # new since then
             continue
         if old == new or f"{key}.".startswith(tuple(f"{free.rstrip('.')}." for free in FREE)):
@@ -117,6 +122,26 @@ def check_resumed(recorded: Mapping[str, Any], values: Mapping[str, Any]) -> lis
             problems.append(f"{key}={new}: a resumed run can only get longer; recorded: {old}")
             continue
         problems.append(f"{key}={show(new)}: a resumed run keeps its own; recorded: {show(old)}")
+    return problems + _other_length(before, now)
+
+
+def _other_length(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Problems of a resumed run that is to end otherwise: by epochs or by a time, as it began."""
+    old, new = before.get("trainer.budget"), now.get("trainer.budget")
+    if old is None:
+        if new is None:
+            return []
+        return [f"trainer.budget={new}: this run goes by trainer.epochs; give more of these"]
+    problems = []
+    if now.get("trainer.epochs") != before.get("trainer.epochs"):
+        told = f"trainer.epochs={show(now.get('trainer.epochs'))}"
+        problems.append(f"{told}: this run goes by time; give more of it: trainer.budget=TIME")
+    if new is None:
+        problems.append(f"trainer.budget=null: this run goes by time; recorded: {old}")
+    elif not all(isinstance(one, str) and one in DURATION for one in (old, new)):
+        return problems  # which config.parse tells
+    elif seconds(new) < seconds(old):
+        problems.append(f"trainer.budget={new}: a resumed run can only get longer; recorded: {old}")
     return problems
 
 
@@ -148,6 +173,6 @@ def refuse_group(override: str, group: str, recorded: Mapping[str, Any]) -> str:
     )
     return (
         f"{override}: a resumed run keeps its own {group}{was}; free are device, run.root,"
-        " dataset.root, require.*, trainer.epochs upward, trainer.max_time, trainer.non_finite and"
-        " trainer.tensorboard"
+        " dataset.root, require.*, trainer.epochs or trainer.budget upward, trainer.max_time,"
+        " trainer.non_finite and trainer.tensorboard"
     )

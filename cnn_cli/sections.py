@@ -69,6 +69,8 @@ class LossConfig:
 class TrainerConfig:
     epochs: Count
     """passes over the training pictures"""
+    budget: Duration | None
+    """time that training is fitted into, instead of epochs: 90s, 10m, 1.5h; null = none"""
     batch_size: Count
     """pictures a step, in all"""
     lr_batch: Count | None
@@ -95,8 +97,11 @@ class TrainerConfig:
     """what follows a step whose loss or gradient is not finite, which never changes a weight"""
     checkpoint_every: Count | None
     """steps between checkpoints; null = after each validation only"""
-    eval_batch_size: Count
-    """pictures a batch in evaluation"""
+    eval_batch_size: Count | None
+    """pictures a batch in evaluation; null = 500, fewer where they are larger than 64x64"""
+    crop_while_gathering: bool
+    """cut a leading padded crop while pictures are gathered, where they lie in memory: the same
+    pictures, sooner; false = afterwards, as all other augmentation"""
     tensorboard: bool
     """write TensorBoard event files"""
 

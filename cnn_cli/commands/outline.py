@@ -10,6 +10,7 @@ from cnn_cli import build, pretrained
 from cnn_cli.commands import wiring
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.data.plan import Plan
+from cnn_cli.errors import UserError
 from cnn_cli.models.classifier import Classifier
 from cnn_cli.visualize.subject import Course
 
@@ -38,8 +39,16 @@ class Outline:
         return made
 
     def course(self) -> Course:
-        """How the learning rates go."""
+        """How the learning rates go.
+
+        Raises UserError under a time budget, where nobody knows over how many steps.
+        """
         trainer = self.choices["trainer"]
+        if trainer.get("budget"):
+            raise UserError(
+                f"figure=schedule: trainer.budget={trainer['budget']} finds the number of steps as"
+                " training goes; figure=curves draws the rates that there were"
+            )
         plan = Plan(self.pictures, trainer["batch_size"], trainer["epochs"], self.choices["seed"])
         return Course(
             schedule=build.schedule(self.choices["schedule"], self.trust),

@@ -50,7 +50,7 @@ def overview(
 def _facts(
     config: TrainConfig, task: Task, state: TrainState, summary: Summary
 ) -> Mapping[str, str]:
-    plan, trainer = task.plan, task.trainer
+    trainer = task.trainer
     return {
         "data": _data(task.dataset),
         "balance": _balance(task.dataset),
@@ -61,15 +61,42 @@ def _facts(
         "optimizer": _component(config.optimizer) + _scaled(task),
         "schedule": _component(config.schedule),
         "loss": _loss(config.loss) + _weights(task),
-        "steps": f"{_many(plan.epochs, 'epoch')} x {_many(plan.steps_per_epoch, 'step')} of"
-        f" {min(plan.batch_size, plan.n)} pictures"
+        "steps": _length(task, state)
         + _left_out(task)
         + (f" in {trainer.accumulate} parts" if trainer.accumulate > 1 else "")
         + (", every class as often" if trainer.sampling == "balanced" else "")
         + (f", from step {state.step} on" if state.step else ""),
         "device": str(task.device),
+        "speed": _speed(task, state),
         "run": str(task.run.folder),
     }
+
+
+def _length(task: Task, state: TrainState) -> str:
+    """Epochs and steps; under a time budget as they are expected to come out."""
+    plan, pictures = task.plan, f"of {task.batch_size} pictures"
+    if plan.epochs is not None:
+        each = _many(plan.steps_per_epoch, "step")
+        return f"{_many(plan.epochs, 'epoch')} x {each} {pictures}"
+    return (
+        f"about {_many(state.total, 'step')} {pictures}, {state.total / plan.steps_per_epoch:.1f}"
+        f" epochs: what fits into trainer.budget={task.trainer.budget} (trainer.epochs is not used)"
+    )
+
+
+def _speed(task: Task, state: TrainState) -> str:
+    """What makes it fast or slow beside the model, each with the key that changes it."""
+    layout = "channels_last" if task.device.channels_last else "contiguous"
+    parts = {"device.channels_last": f"memory {layout}"}
+    parts["device.threads"] = _many(task.device.threads, "thread")
+    group = state.optimizer.param_groups[0]
+    if "fused" in group:  # this package's own have one way alone
+        parts["optimizer.fused"] = f"optimizer {'' if group['fused'] else 'not '}fused"
+    if any(getattr(op, "gathers", False) for op in task.settings.augmentation.ops.values()):
+        when = "while" if task.settings.cropped else "after"
+        parts["trainer.crop_while_gathering"] = f"crops {when} gathering"
+    parts["trainer.eval_batch_size"] = f"evaluation of {task.eval_batch_size} at once"
+    return ", ".join(f"{text} ({key})" for key, text in parts.items())
 
 
 def _many(count: int, word: str) -> str:

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from cnn_cli import build, pretrained, sidecar
-from cnn_cli.commands import check, crossvalidation, first_weights, wiring
+from cnn_cli.commands import budgeting, check, crossvalidation, first_weights, wiring
 from cnn_cli.commands.overview import next_commands, overview, resume_command
 from cnn_cli.commands.reporting import check_required, check_sensible, evaluate, list_files
 from cnn_cli.commands.trained import check_shapes, find, load
 from cnn_cli.config import TrainConfig
 from cnn_cli.device import choose
 from cnn_cli.engine import checkpoint
+from cnn_cli.engine.costing import Costing
 from cnn_cli.engine.display import Display, duration
 from cnn_cli.engine.environment import environment
+from cnn_cli.engine.estimate import spent
 from cnn_cli.engine.recovery import put_back
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
@@ -90,12 +92,19 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
         model = wiring.model(config, preprocessing, dataset, is_new=saved is None)
         notes += pretrained.prepare(model, config.model, first, dataset.classes)
         task, state = wiring.task(config, device, preprocessing, dataset, Run(where), model)
+        costing = None
         if saved and path:
             notes += _resume(task, state, saved)
             checkpoint.adopt(task.run, path, saved)
+        elif config.trainer.budget is not None:
+            fit = budgeting.fit(config, task, state)
+            if fit.batch_size != task.batch_size:
+                config, notes = fit.settled(config), [*notes, fit.note]
+                task, state = wiring.task(config, device, preprocessing, dataset, task.run, model)
+            costing = fit.start(task, state)
         with display.logging(task.run.log):
             _write_start(config, overrides, task, state, first)
-            return _train_and_report(config, task, state, display, notes)
+            return _train_and_report(config, task, state, display, notes, costing)
 
 
 def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
@@ -132,7 +141,8 @@ def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> list
             "resume: the data set is not the one this run was started on (other pictures, labels or"
             " classes); give the folder it was trained from as dataset.root, or start a new run"
         )
-    if saved.step >= state.total and task.run.is_reported:
+    budgeted = task.trainer.budget is not None
+    if not budgeted and saved.step >= state.total and task.run.is_reported:
         raise UserError(
             f"resume: this run has done its {saved.step} steps; to train on, give more epochs"
             " than it had: trainer.epochs=N"
@@ -148,15 +158,24 @@ def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> list
             f"resume: trainer.max_time={task.trainer.max_time} is used up: this run has trained for"
             f" {duration(saved.elapsed)}; give more, or trainer.max_time=null"
         )
-    return put_back(task, state, saved)
+    notes = put_back(task, state, saved)
+    budgeting.go_on(task, state)
+    return notes
 
 
 def _train_and_report(
-    config: TrainConfig, task: Task, state: TrainState, display: Display, notes: Sequence[str]
+    config: TrainConfig,
+    task: Task,
+    state: TrainState,
+    display: Display,
+    notes: Sequence[str],
+    costing: Costing | None,
 ) -> int:
     display.say(overview(config, task, state, brief=display.brief))
     for note in (*notes, *task.dataset.notes):
         display.say(f"note: {note}", markup=False)
+    if costing:
+        display.expect(costing)
     board = Board(task.run.folder, state.step, display.warn) if config.trainer.tensorboard else None
     try:
         if board and state.step == 0:
@@ -170,6 +189,7 @@ def _train_and_report(
                 markup=False,
             )
             return EXIT_CODES[ended]
+        display.say(f"training took {spent(task, state).told(display.expected)}", markup=False)
         if ended != "finished":
             display.say(f"{ended} after step {state.step} of {state.total}", style="yellow")
         if ended == "time is up":
@@ -244,7 +264,7 @@ def _report(
     if not has_test:
         display.say(f"no test pictures: the report is on the {split} split", style="yellow")
     made, predictions = evaluate(
-        trained, task.dataset, split, {}, task.device, task.trainer.eval_batch_size, display
+        trained, task.dataset, split, {}, task.device, task.eval_batch_size, display
     )
     own = {"train_seconds": state.elapsed, "train_images": len(task.dataset.train)}
     report = Report(made.metrics, {**made.cost, **own}, made.provenance)

@@ -16,6 +16,7 @@ from cnn_cli.engine import checkpoint
 from cnn_cli.engine.checkpoint import Checkpoint
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.fitting import unlike
+from cnn_cli.engine.predict import batch_size_for
 from cnn_cli.engine.views import TTA, Views
 from cnn_cli.errors import UserError
 from cnn_cli.files import check_output
@@ -39,7 +40,8 @@ class Trained:
     @property
     def batch_size(self) -> int:
         """Pictures a batch in the evaluations of training."""
-        return int(self.config["trainer"]["eval_batch_size"])
+        told = self.config["trainer"]["eval_batch_size"]
+        return int(told or batch_size_for(self.preprocessing.size))
 
     @property
     def run(self) -> Run | None:

@@ -14,6 +14,7 @@ from cnn_cli.engine.state import TrainState, new_state
 from cnn_cli.engine.step import StepSettings
 from cnn_cli.engine.task import Task
 from cnn_cli.errors import UserError
+from cnn_cli.limits import seconds
 from cnn_cli.models.classifier import Classifier
 from cnn_cli.optim.schedules import Plateau, Schedule
 from cnn_cli.run import Run
@@ -66,12 +67,11 @@ def task(
     device.place_model(model)
     optimizer = build.optimizer(config.optimizer, model, config.trust)
     balance = Balance.of(dataset.train.labels) if trainer.sampling == "balanced" else None
-    plan = Plan(
-        len(dataset.train), trainer.batch_size, trainer.epochs, config.seed, balance=balance
-    )
+    epochs = None if trainer.budget else trainer.epochs
+    plan = Plan(len(dataset.train), trainer.batch_size, epochs, config.seed, balance=balance)
     augmentation = build.augmentation(config.augmentation, config.seed, config.trust, plan)
-    seconds = build.seconds(trainer.max_time)
-    window = augmentation.window(preprocessing.size) if dataset.train.crops else None
+    gathers = dataset.train.crops and trainer.crop_while_gathering
+    window = augmentation.window(preprocessing.size) if gathers else None
     settings = StepSettings(
         augmentation=augmentation,
         schedule=_schedule(config, dataset),
@@ -93,13 +93,14 @@ def task(
         window=window,
         settings=settings,
         trainer=trainer,
-        max_seconds=math.inf if seconds is None else seconds,
+        max_seconds=seconds(trainer.max_time) if trainer.max_time else math.inf,
         device=device,
         run=run,
         config=to_yaml(config),
     )
     averaged = trainer.ema_decay is not None
-    state = new_state(model, optimizer, device, averaged, plan.steps_per_epoch, plan.total)
+    steps = plan.steps_per_epoch  # under a budget their number is not known before some are timed
+    state = new_state(model, optimizer, device, averaged, steps, steps * trainer.epochs)
     return made, state
 
 

@@ -8,6 +8,9 @@ from torch import Tensor
 
 from cnn_cli.rng import generator
 
+ENDLESS = 1 << 40
+"""Steps of a plan whose epochs are not known."""
+
 
 @dataclass(frozen=True, eq=False)
 class Balance:
@@ -33,7 +36,8 @@ class Plan:
 
     n: int
     batch_size: int
-    epochs: int = 1
+    epochs: int | None = 1
+    """None where another clock says when it is enough: the steps then do not end"""
     seed: int = 0
     shuffle: bool = True
     balance: Balance | None = None
@@ -47,8 +51,8 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """Steps in all."""
-        return self.steps_per_epoch * self.epochs
+        """Steps in all; more than anybody makes where the epochs are not known."""
+        return ENDLESS if self.epochs is None else self.steps_per_epoch * self.epochs
 
     def epoch(self, step: int) -> int:
         """The epoch, from 0, that `step` belongs to."""

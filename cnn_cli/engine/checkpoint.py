@@ -52,6 +52,8 @@ class Checkpoint:
     """of a schedule that listens to validations; absent in older files"""
     recorded: int | None = None
     """the step of the last line of metrics.jsonl, as far as it is known; absent in older files"""
+    pace: dict[str, Any] | None = None
+    """of a training under a time budget, see engine.budget; absent in older files"""
 
 
 KEPT = 2
@@ -76,7 +78,7 @@ def save(run: Run, checkpoint: Checkpoint) -> Path:
     check_finite(checkpoint)
     folder = run.checkpoints
     folder.mkdir(exist_ok=True)
-    check_space(folder, _size(checkpoint) + MARGIN)
+    check_space(folder, size(checkpoint) + MARGIN)
     path = folder / sidecar.name_of(checkpoint.step)
     with replacing(path, outdated=sidecar.path_of(path)) as file:
         torch.save(_plain(checkpoint), cast("IO[bytes]", file))  # it only writes
@@ -142,19 +144,19 @@ def check_finite(checkpoint: Checkpoint) -> None:
                 raise NonFiniteError(f"{part}.{name} is not finite")
 
 
-def _size(checkpoint: Checkpoint) -> int:
+def size(checkpoint: Checkpoint) -> int:
     """Bytes of its tensors."""
     parts: list[object] = [checkpoint.model, checkpoint.ema, checkpoint.optimizer, checkpoint.rows]
-    size = 0
+    found = 0
     while parts:
         part = parts.pop()
         if isinstance(part, Tensor):
-            size += part.nbytes
+            found += part.nbytes
         elif isinstance(part, Mapping):
             parts.extend(part.values())
         elif isinstance(part, list | tuple):
             parts.extend(part)
-    return size
+    return found
 
 
 def _plain(checkpoint: Checkpoint) -> dict[str, Any]:

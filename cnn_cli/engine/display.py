@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from cnn_cli.engine.costing import Costing
 from cnn_cli.engine.records import Figures, Record
 
 LOG_WIDTH = 120
@@ -44,6 +45,8 @@ class Display:
         self._log: Console | None = None
         self._progress: Progress | None = None
         self._best: float | None = None
+        self.expected: Costing | None = None
+        """what the training was said to cost"""
 
     def say(self, part: RenderableType, style: str = "", markup: bool = True) -> None:
         """Print a line or a table, above the bars where there are any.
@@ -101,6 +104,17 @@ class Display:
                 self._progress.stop()
                 self._progress = None
 
+    def retarget(self, total: int) -> None:
+        """Training turns out to have `total` steps."""
+        self._total = total
+        if self._progress is not None:
+            self._progress.update(self._total_task, total=total)
+
+    def expect(self, costing: Costing) -> None:
+        """Say what training will cost, to be held against it at the end."""
+        self.expected = costing
+        self.say(f"expected: {costing.told()}")
+
     def step(self, step: int, figures: Figures, images_per_second: float) -> None:
         """Move the bars; `figures` are those of the last step."""
         if self._progress is None:
@@ -119,13 +133,21 @@ class Display:
         )
 
     def _epoch_name(self, step: int) -> str:
-        epochs = -(-self._total // self._steps_per_epoch)
-        return f"epoch {min(step // self._steps_per_epoch + 1, epochs)}/{epochs}"
+        whole = -(-self._total // self._steps_per_epoch)
+        return f"epoch {min(step // self._steps_per_epoch + 1, whole)}/{self._epochs(self._total)}"
+
+    def _epochs(self, steps: int) -> str:
+        """How many epochs `steps` are: 3, or 3.4 where a time budget ends within one."""
+        whole, rest = divmod(steps, self._steps_per_epoch)
+        if not rest:
+            return str(whole)
+        share = steps / self._steps_per_epoch
+        return f"{share:.1f}" if whole else f"{share:.2g}"
 
     def _epoch_line(self, record: Record, long: bool) -> str:
         """What an epoch gave; the long form has the learning rate and the speed as well."""
-        epochs = -(-self._total // self._steps_per_epoch)
-        line = f"epoch {record.epoch:{len(str(epochs))}d}/{epochs}"
+        epochs = self._epochs(self._total)
+        line = f"epoch {self._epochs(record.step):>{len(epochs)}}/{epochs}"
         line += _loss_and_accuracy("train", record.train.loss, record.train.accuracy)
         if record.validation:
             line += _loss_and_accuracy("val", **record.validation)

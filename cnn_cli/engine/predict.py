@@ -13,6 +13,10 @@ from cnn_cli.data.plan import Plan
 from cnn_cli.device import Device
 
 SMALLEST = float(np.finfo(np.float64).tiny)
+USUAL_BATCH, FEWEST = 500, 16
+USUAL_SIZE = 64
+"""Pixels a side up to which USUAL_BATCH pictures are evaluated at once: by then its features leave
+the processor's caches in any case, and take memory alone."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,13 @@ class Predictions:
         """Mean negative log likelihood in nats, whatever loss the training used."""
         chosen = self.probabilities[np.arange(len(self.labels)), self.labels]
         return float(-np.log(np.maximum(chosen, SMALLEST)).mean())
+
+
+def batch_size_for(size: int) -> int:
+    """Pictures of `size` x `size` pixels that are evaluated at once where nobody says: 500 of up to
+    64x64, of larger ones as many as have as many pixels, at least 16.
+    """
+    return min(USUAL_BATCH, max(FEWEST, USUAL_BATCH * USUAL_SIZE**2 // size**2))
 
 
 def predict(

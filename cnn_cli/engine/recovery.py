@@ -132,6 +132,8 @@ def roll_back(
     for note in put_back(task, state, checkpoint.load(path)):
         display.warn(note)
     state.elapsed, state.unwritten = elapsed, b""
+    if state.pace is not None:  # the time that was lost is no step's
+        state.pace = replace(state.pace, read_step=state.step, read_at=elapsed)
     state.watch = replace(state.watch, factor=state.watch.factor * LOWER**times)
     display.warn(
         f"{reason.partition('; no weight')[0]}: back to {path.stem}, and on with rates"

@@ -91,6 +91,7 @@ def snapshot(task: Task, state: TrainState) -> checkpoint.Checkpoint:
         versions=versions(),
         watch=vars(state.watch),
         recorded=state.recorded,
+        pace=vars(state.pace) if state.pace else None,
     )
 
 

@@ -11,6 +11,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from cnn_cli.device import Device
+from cnn_cli.engine.budget import Pace, pace_of
 from cnn_cli.engine.checkpoint import Checkpoint
 from cnn_cli.engine.finite import Bad, Statistics
 from cnn_cli.engine.fitting import misfits
@@ -33,7 +34,7 @@ class TrainState:
     rows: Tensor
     """(steps of an epoch, 4) float32 on the device: what each step of the open epoch gave"""
     total: int
-    """steps in all"""
+    """steps in all; under a time budget as it is known so far"""
     step: int = 0
     """steps done"""
     best: float | None = None
@@ -42,6 +43,8 @@ class TrainState:
     stale: int = 0
     elapsed: float = 0.0
     metrics_bytes: int = 0
+    pace: Pace | None = None
+    """what was decided and timed under a time budget; None without one"""
     watch: Watch = field(default_factory=Watch)
     """what a schedule that listens to validations has heard"""
     unwritten: bytes = b""
@@ -71,6 +74,11 @@ class TrainState:
     def evaluated(self) -> nn.Module:
         return self.ema or self.model
 
+    def progress(self, ahead: float = 0.0) -> float:
+        """Share of the training that is done, in [0, 1], `ahead` steps from here."""
+        done = self.step + ahead
+        return self.pace.progress_at(done, self.total) if self.pace else done / self.total
+
 
 def new_state(
     model: nn.Module, optimizer: Optimizer, device: Device, ema: bool, steps: int, total: int
@@ -93,7 +101,9 @@ def _completed(saved: dict[str, Any], optimizer: Optimizer) -> dict[str, Any]:
 
 def restore(state: TrainState, saved: Checkpoint) -> None:
     """Put what a checkpoint holds into a new state. Raises UserError where it does not fit."""
-    if wrong := misfits(saved, state.model, state.ema, state.optimizer, state.rows):
+    wrong = misfits(saved, state.model, state.ema, state.optimizer, state.rows)
+    pace = None if saved.pace is None else pace_of(saved.pace, saved.step)
+    if wrong := [*wrong, *["pace"] * ((pace is None) != (saved.pace is None))]:
         raise UserError(f"this checkpoint does not fit the model and optimizer: {', '.join(wrong)}")
     state.model.load_state_dict(saved.model)
     if state.ema is not None and saved.ema is not None:
@@ -102,6 +112,8 @@ def restore(state: TrainState, saved: Checkpoint) -> None:
     if state.scaler is not None and saved.scaler is not None:
         state.scaler.load_state_dict(saved.scaler)
     state.rows.copy_(saved.rows)
+    if pace is not None:  # the total was found out, not told
+        state.pace, state.total = pace, saved.total
     if saved.watch is not None:
         state.watch = Watch(**saved.watch)
     for name in ("step", "best", "best_loss", "best_step", "stale", "elapsed", "metrics_bytes"):

@@ -36,7 +36,7 @@ class StepSettings:
 
 def set_learning_rate(state: TrainState, settings: StepSettings) -> None:
     """The rate of a step is the schedule at its middle, so that neither end of it is wasted."""
-    factor = settings.schedule((state.step + 0.5) / state.total) * state.watch.factor
+    factor = settings.schedule(state.progress(0.5)) * state.watch.factor
     for group, rate in zip(state.optimizer.param_groups, settings.rates, strict=True):
         group["lr"] = rate * factor
 
@@ -80,7 +80,7 @@ def _inputs(
         targets,
         batch.step,
         settings.cropped,
-        progress=state.step / state.total,
+        progress=state.progress(),
     )
     return device.input(pictures), targets
 

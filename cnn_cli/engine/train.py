@@ -1,15 +1,15 @@
 """The training loop: one function that reads top to bottom, each periodic act a visible `if`."""
 
 import math
-import time
 from pathlib import Path
 
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.graph import Replay, why_not
 from cnn_cli.engine.predict import predict
 from cnn_cli.engine.records import Figures, Record
-from cnn_cli.engine.recovery import NonFiniteStepError, bad_rows, check, roll_back
+from cnn_cli.engine.recovery import NonFiniteStepError, bad_rows, roll_back
 from cnn_cli.engine.saving import note, save
+from cnn_cli.engine.session import Session
 from cnn_cli.engine.state import GRAD_NORM, TrainState
 from cnn_cli.engine.step import train_step
 from cnn_cli.engine.task import Task
@@ -17,9 +17,6 @@ from cnn_cli.engine.tensorboard import Board
 from cnn_cli.errors import TrainingError, UserError, WorkerError
 from cnn_cli.optim.schedules import Plateau
 from cnn_cli.signals import Interrupts
-
-READ_EVERY = 0.25
-"""Seconds between readings of the device's figures for the progress bar."""
 
 
 def train(task: Task, state: TrainState, display: Display, board: Board | None) -> str:
@@ -48,9 +45,7 @@ def _train(task: Task, state: TrainState, display: Display, board: Board | None)
     ended = _has_ended(task, state, display, board)
     if ended:
         return ended
-    since_read = mark = time.monotonic()
-    epoch_start, epoch_first = mark, state.step
-    checked = state.step
+    session = Session(task, state, display)
     state.model.train()
     can_replay = not why_not(state.optimizer, task.device)
     replay = Replay(task.settings, task.device, display.warn) if can_replay else None
@@ -58,36 +53,24 @@ def _train(task: Task, state: TrainState, display: Display, board: Board | None)
         for batch in task.dataset.train.batches(task.plan, state.step, task.window):
             train_step(state, batch, task.settings, task.device, replay)
             state.step += 1
-            now = time.monotonic()
-            state.elapsed, mark = state.elapsed + now - mark, now
+            due = session.stepped()
 
             ended = _why_stop(task, state, interrupts)
-            whole_epoch = state.step % task.plan.steps_per_epoch == 0
-            if (
-                now - since_read > READ_EVERY
-                or whole_epoch
-                or ended
-                or _checkpoint_due(task, state)
-            ):
-                check(task, state, checked)
-                checked = state.step
+            due = due or bool(ended) or _closes(task, state) or _checkpoint_due(task, state)
+            if due and session.read():
+                figures = _read(task, state, state.step - 1, state.step)
+                display.step(state.step, figures, session.rate())
+            # A reading may have found that this was the last step.
 
-            if now - since_read > READ_EVERY:
-                rate = (state.step - epoch_first) * task.batch_size / (now - epoch_start)
-                display.step(state.step, _read(task, state, state.step - 1, state.step), rate)
-                since_read = now
-
-            if whole_epoch or ended == "time is up":
+            if _closes(task, state) or ended == "time is up":
                 task.device.synchronize()
-                seconds = time.monotonic() - epoch_start
-                rate = (state.step - epoch_first) * task.batch_size / seconds
-                ended = _end_epoch(task, state, display, board, rate, ended)
-                now = time.monotonic()
-                state.elapsed, mark = state.elapsed + now - mark, now
-                epoch_start, epoch_first = now, state.step
+                session.lap()
+                ended, validated = _end_epoch(task, state, display, board, session.rate(), ended)
+                session.closed(validated=validated)
             elif ended or _checkpoint_due(task, state):
                 save(task, state, display, final=bool(ended))
-            if ended:
+                session.saved()
+            if ended or state.step >= state.total:
                 break
         task.device.synchronize()
         # One that came in the last validation or save counts as well: the report is for later.
@@ -99,12 +82,15 @@ def _has_ended(task: Task, state: TrainState, display: Display, board: Board | N
 
     Where a picture could not be read in the validation of an epoch, its line is made up for first.
     """
-    whole_epoch = state.step > 0 and state.step % task.plan.steps_per_epoch == 0
-    if whole_epoch and state.recorded < state.step:
+    if state.step > 0 and _closes(task, state) and state.recorded < state.step:
         with Interrupts() as interrupts:
             rate = state.step * task.batch_size / state.elapsed if state.elapsed else 0.0
-            ended = _end_epoch(task, state, display, board, rate, "")
-        return interrupts.received or ended
+            ended, _ = _end_epoch(task, state, display, board, rate, "")
+        ended = interrupts.received or ended
+        if ended:
+            return ended
+    if state.step >= state.total:
+        return _early_stop(task, state) or "finished"
     if state.elapsed >= task.max_seconds and 0 < state.step < state.total:
         return "time is up"
     return _early_stop(task, state)
@@ -112,8 +98,11 @@ def _has_ended(task: Task, state: TrainState, display: Display, board: Board | N
 
 def _end_epoch(
     task: Task, state: TrainState, display: Display, board: Board | None, rate: float, ended: str
-) -> str:
-    """All that is due after an epoch; returns why training ends, "" where it does not."""
+) -> tuple[str, bool]:
+    """All that is due after an epoch, or the part of one that is the end.
+
+    Returns why training ends, "" where it does not; and whether the validation was due.
+    """
     record = _finish_epoch(task, state, rate, forced=ended == "time is up")
     display.epoch(record, state.best)
     if board:
@@ -122,7 +111,12 @@ def _end_epoch(
     if record.validated or ended or _checkpoint_due(task, state):
         final = bool(ended) or state.step == state.total
         save(task, state, display, final=final)
-    return ended
+    return ended, record.validated
+
+
+def _closes(task: Task, state: TrainState) -> bool:
+    """Whether an epoch ends here, or training does, in the middle of one."""
+    return state.step % task.plan.steps_per_epoch == 0 or state.step >= state.total
 
 
 def _why_stop(task: Task, state: TrainState, interrupts: Interrupts) -> str:
@@ -186,7 +180,7 @@ def _validate(task: Task, state: TrainState) -> dict[str, float]:
         task.dataset.val,
         task.dataset.classes,
         task.device,
-        task.trainer.eval_batch_size,
+        task.eval_batch_size,
     )
     return {"loss": found.loss, "accuracy": found.accuracy}
 

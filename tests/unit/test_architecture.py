@@ -62,7 +62,7 @@ MAY_IMPORT = {
     "help": "errors arguments sources pages",
     "explain": "errors resolving",
     "guard": "errors targets",
-    "recorded": "errors paths checking resolving config targets run engine.checkpoint",
+    "recorded": "errors limits paths checking resolving config targets run engine.checkpoint",
     "destinations": "errors files run",
     "preview": "paths run sources",
     "compose": (

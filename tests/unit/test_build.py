@@ -13,7 +13,7 @@ from cnn_cli import build, inputs
 from cnn_cli.binding import bind, construct, require_kind, returns
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.errors import UserError
-from cnn_cli.limits import Count
+from cnn_cli.limits import Count, seconds
 
 FORM = Preprocessing(1, 8, "crop", (0.5,), (0.25,))
 CNN = {
@@ -285,7 +285,7 @@ def test_a_model_that_does_not_fit_is_told(
 
 
 def test_durations_and_flat_settings() -> None:
-    assert [build.seconds(t) for t in (None, "90s", "10m", "1.5h")] == [None, 90, 600, 5400]
+    assert [seconds(t) for t in ("90s", "10m", "1.5h")] == [90, 600, 5400]
 
     @dataclasses.dataclass
     class Small:

@@ -10,7 +10,9 @@ from cnn_cli.commands import wiring
 from cnn_cli.commands.outline import Outline
 from cnn_cli.compose import Composer, make_loader
 from cnn_cli.config import TrainConfig, parse
+from cnn_cli.data.contract import Preprocessing
 from cnn_cli.device import choose
+from cnn_cli.errors import UserError
 from cnn_cli.run import Run
 
 SETTINGS = ("dataset.limit=300", "model.channels=[8,16]", "device=cpu", "device.threads=1")
@@ -41,3 +43,10 @@ def test_rates_steps_and_layers_are_those_of_training(
     assert rates == task.settings.rates
     assert course.schedule == task.settings.schedule
     assert (course.total, course.steps_per_epoch) == (state.total, task.plan.steps_per_epoch)
+
+
+def test_under_a_budget_nobody_knows_the_steps() -> None:
+    trainer = {"batch_size": 10, "epochs": 3, "budget": "10m"}
+    form = Preprocessing(1, 8, "crop", (0.5,), (0.25,))
+    with pytest.raises(UserError, match=r"trainer\.budget=10m finds .* figure=curves draws"):
+        Outline({"trainer": trainer, "seed": 0}, form, 10, 100, ()).course()

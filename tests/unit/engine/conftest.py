@@ -34,6 +34,7 @@ from cnn_cli.sections import TrainerConfig
 CPU = Device(torch.device("cpu"), "fp32", True, False, 1, 0)
 TRAINER: dict[str, Any] = {
     "epochs": 3,
+    "budget": None,
     "batch_size": 16,
     "lr_batch": None,
     "sampling": "uniform",
@@ -47,6 +48,7 @@ TRAINER: dict[str, Any] = {
     "non_finite": "stop",
     "checkpoint_every": None,
     "eval_batch_size": 10,
+    "crop_while_gathering": True,
     "tensorboard": False,
 }
 

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -41,6 +42,32 @@ def test_one_plain_line_an_epoch_without_a_terminal(tmp_path):
     )
     assert file.getvalue() == line
     assert (tmp_path / "train.log").read_text() == line
+
+
+@pytest.mark.parametrize(
+    ("step", "total", "text"),
+    [(8, 12, "epoch 2/3 "), (8, 13, "epoch   2/3.2 "), (13, 13, "epoch 3.2/3.2 "),
+     (1, 1, "epoch 0.25/0.25 ")],
+)  # fmt: skip
+def test_a_part_of_an_epoch_is_told_as_such(step, total, text):
+    file = io.StringIO()
+    display = Display(Console(file=file, width=200))
+    with display.training(0, 40, 4, None):
+        display.retarget(total)
+        display.epoch(replace(RECORD, step=step), 0.9)
+    assert file.getvalue().startswith(text)
+
+
+def test_the_bar_follows_a_total_that_is_corrected():
+    file = io.StringIO()
+    display = Display(Console(file=file, width=160, force_terminal=True, color_system=None))
+    with display.training(0, 40, 4, None):
+        display.step(6, RECORD.train, 100.0)
+        display.retarget(31)
+        display.step(9, RECORD.train, 100.0)
+        display._progress.refresh()
+    assert "9/31" in file.getvalue()
+    assert "epoch 3/7.8" in file.getvalue()
 
 
 def test_bars_in_a_terminal():

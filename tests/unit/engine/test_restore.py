@@ -32,6 +32,7 @@ NOT_RESTORED = {
     "versions": "for people",
     "scaler": "there is none without fp16",
     "elapsed": "a clock, see test_train",
+    "pace": "there is none without a time budget, see test_budgeted",
     "recorded": "of a picture that could not be read in a validation, see test_train",
 }
 """Fields that `restore` does not have to put back, and why."""
