@@ -193,7 +193,7 @@ def _check_facts(dataset: Mapping[str, Any], problems: list[str]) -> None:
 
 def _check_train(config: TrainConfig | PreviewConfig, problems: list[str]) -> None:
     trainer = config.trainer
-    if trainer.accumulate > trainer.batch_size:
+    if isinstance(trainer.batch_size, int) and trainer.accumulate > trainer.batch_size:
         problems.append(
             f"trainer.accumulate={trainer.accumulate}: must be at most"
             f" trainer.batch_size={trainer.batch_size}"

@@ -71,8 +71,8 @@ class TrainerConfig:
     """passes over the training pictures"""
     budget: Duration | None
     """time that training is fitted into, instead of epochs: 90s, 10m, 1.5h; null = none"""
-    batch_size: Count
-    """pictures a step, in all"""
+    batch_size: Count | Literal["auto"]
+    """pictures a step, in all; auto: the largest power of two that fits into a GPU's memory"""
     lr_batch: Count | None
     """batch size that the optimizer's rates are meant for; they grow and shrink with the real one
     (Goyal et al. 2017); null = they are as given"""

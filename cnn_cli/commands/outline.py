@@ -49,6 +49,8 @@ class Outline:
                 f"figure=schedule: trainer.budget={trainer['budget']} finds the number of steps as"
                 " training goes; figure=curves draws the rates that there were"
             )
+        if trainer["batch_size"] == "auto":
+            raise UserError("figure=schedule: trainer.batch_size=auto is not known before training")
         plan = Plan(self.pictures, trainer["batch_size"], trainer["epochs"], self.choices["seed"])
         return Course(
             schedule=build.schedule(self.choices["schedule"], self.trust),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_cli import build, pretrained, sidecar
-from cnn_cli.commands import budgeting, check, crossvalidation, first_weights, wiring
+from cnn_cli.commands import budgeting, check, crossvalidation, first_weights, sizing, wiring
 from cnn_cli.commands.overview import next_commands, overview, resume_command
 from cnn_cli.commands.reporting import check_required, check_sensible, evaluate, list_files
 from cnn_cli.commands.trained import check_shapes, find, load
@@ -24,6 +24,7 @@ from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.engine.train import train
+from cnn_cli.engine.warmup import warm_up
 from cnn_cli.errors import TrainingError, UserError
 from cnn_cli.files import replacing, write_json
 from cnn_cli.inputs import located, selection
@@ -91,8 +92,10 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
         check_sensible(config.require, dataset.classes)
         model = wiring.model(config, preprocessing, dataset, is_new=saved is None)
         notes += pretrained.prepare(model, config.model, first, dataset.classes)
-        task, state = wiring.task(config, device, preprocessing, dataset, Run(where), model)
-        costing = None
+        parts = device, preprocessing, dataset, Run(where), model
+        config, more = sizing.settle(config, *parts)
+        task, state = wiring.task(config, *parts)
+        costing, notes = None, [*notes, *more]
         if saved and path:
             notes += _resume(task, state, saved)
             checkpoint.adopt(task.run, path, saved)
@@ -100,8 +103,11 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
             fit = budgeting.fit(config, task, state)
             if fit.batch_size != task.batch_size:
                 config, notes = fit.settled(config), [*notes, fit.note]
-                task, state = wiring.task(config, device, preprocessing, dataset, task.run, model)
+                task, state = wiring.task(config, *parts)
             costing = fit.start(task, state)
+        if device.place.type == "cuda":
+            task, more = warm_up(task, state)
+            notes += more
         with display.logging(task.run.log):
             _write_start(config, overrides, task, state, first)
             return _train_and_report(config, task, state, display, notes, costing)

@@ -68,6 +68,8 @@ def task(
     optimizer = build.optimizer(config.optimizer, model, config.trust)
     balance = Balance.of(dataset.train.labels) if trainer.sampling == "balanced" else None
     epochs = None if trainer.budget else trainer.epochs
+    if isinstance(trainer.batch_size, str):
+        raise UserError("trainer.batch_size=auto: is found by training itself; give a number here")
     plan = Plan(len(dataset.train), trainer.batch_size, epochs, config.seed, balance=balance)
     augmentation = build.augmentation(config.augmentation, config.seed, config.trust, plan)
     gathers = dataset.train.crops and trainer.crop_while_gathering

@@ -34,7 +34,7 @@ class Statistics:
     def __init__(self, model: nn.Module) -> None:
         tracking = (m for m in model.modules() if getattr(m, "track_running_stats", False))
         self._live = [buffer for module in tracking for buffer in module.buffers(recurse=False)]
-        self._kept = [torch.empty_like(buffer) for buffer in self._live]
+        self._kept = [buffer.clone() for buffer in self._live]
 
     @torch.no_grad()
     def keep(self) -> None:

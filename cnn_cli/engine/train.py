@@ -3,6 +3,8 @@
 import math
 from pathlib import Path
 
+import torch
+
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.graph import Replay, why_not
 from cnn_cli.engine.predict import predict
@@ -14,6 +16,7 @@ from cnn_cli.engine.state import GRAD_NORM, TrainState
 from cnn_cli.engine.step import train_step
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
+from cnn_cli.engine.warmup import in_parts
 from cnn_cli.errors import TrainingError, UserError, WorkerError
 from cnn_cli.optim.schedules import Plateau
 from cnn_cli.signals import Interrupts
@@ -31,6 +34,8 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
     while True:
         try:
             return _train(task, state, display, board)
+        except torch.OutOfMemoryError as error:
+            task = _smaller_parts(task, state, display, error)
         except NonFiniteStepError as error:
             if task.trainer.non_finite != "rollback":
                 raise TrainingError(str(error)) from error
@@ -38,6 +43,26 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
         except (WorkerError, UserError) as error:  # of the pictures; the last step was finished
             save(task, state, display, final=True)
             raise TrainingError(str(error)) from error
+
+
+def _smaller_parts(
+    task: Task, state: TrainState, display: Display, error: torch.OutOfMemoryError
+) -> Task:
+    """The task with each batch in twice as many parts; the state as before the step that failed.
+
+    Others' work may have taken memory since the first step. Raises TrainingError where a part is a
+    picture already.
+    """
+    parts = 2 * task.settings.accumulate
+    if parts > task.batch_size:
+        raise TrainingError(f"no GPU memory for a single picture: {error}") from error
+    state.optimizer.zero_grad(set_to_none=True)
+    state.statistics.restore(True)
+    torch.cuda.empty_cache()
+    display.warn(
+        f"out of GPU memory at step {state.step + 1}: from here on in {parts} parts a step"
+    )
+    return in_parts(task, parts)
 
 
 def _train(task: Task, state: TrainState, display: Display, board: Board | None) -> str:
@@ -175,13 +200,14 @@ def _finish_epoch(task: Task, state: TrainState, rate: float, forced: bool) -> R
 
 
 def _validate(task: Task, state: TrainState) -> dict[str, float]:
-    found = predict(
-        state.evaluated,
-        task.dataset.val,
-        task.dataset.classes,
-        task.device,
-        task.eval_batch_size,
-    )
+    size = task.eval_batch_size
+    try:
+        found = predict(state.evaluated, task.dataset.val, task.dataset.classes, task.device, size)
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "the validation does not fit into the GPU's memory:"
+            f" trainer.eval_batch_size={max(1, size // 2)}"
+        ) from error
     return {"loss": found.loss, "accuracy": found.accuracy}
 
 

@@ -1,0 +1,55 @@
+"""trainer.batch_size=auto: as many pictures a step as fit into a GPU's memory."""
+
+import dataclasses
+
+from cnn_cli.commands import wiring
+from cnn_cli.config import TrainConfig
+from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.device import Device
+from cnn_cli.engine.warmup import largest_batch
+from cnn_cli.errors import UserError
+from cnn_cli.models.classifier import Classifier
+from cnn_cli.run import Run
+
+SMALLEST = 32
+STEPS = 50
+"""Steps that an epoch keeps at least: what fits is no reason to train in a few large ones."""
+
+
+def settle(
+    config: TrainConfig,
+    device: Device,
+    preprocessing: Preprocessing,
+    dataset: Dataset,
+    run: Run,
+    model: Classifier,
+) -> tuple[TrainConfig, list[str]]:
+    """With a number as the size of batch, and what there is to say about it.
+
+    Raises UserError on a CPU, which has no memory of its own to fill, and where nothing fits.
+    """
+    if config.trainer.batch_size != "auto":
+        return config, []
+    if device.place.type != "cuda":
+        raise UserError(
+            "trainer.batch_size=auto: finds the largest that fits into a GPU's memory, and the"
+            f" device is {device.place.type}; give a number (a data set's own: leave it out)"
+        )
+    sizes = sizes_for(len(dataset.train))
+    first = _sized(config, sizes[0])
+    task, state = wiring.task(first, device, preprocessing, dataset, run, model)
+    size = largest_batch(task, state, sizes)
+    why = "the GPU's memory has no room for more" if size < sizes[-1] else "an epoch is few steps"
+    return _sized(config, size), [f"trainer.batch_size=auto is {size}: {why}"]
+
+
+def sizes_for(pictures: int) -> list[int]:
+    """Powers of two from SMALLEST up, as long as an epoch has STEPS steps."""
+    sizes = [SMALLEST]
+    while 2 * sizes[-1] * STEPS <= pictures:
+        sizes.append(2 * sizes[-1])
+    return sizes
+
+
+def _sized(config: TrainConfig, size: int) -> TrainConfig:
+    return dataclasses.replace(config, trainer=dataclasses.replace(config.trainer, batch_size=size))

@@ -1,0 +1,29 @@
+"""trainer.batch_size=auto: which sizes are tried, and where it has no meaning."""
+
+import pytest
+
+from cnn_cli.cli import main
+from cnn_cli.commands.sizing import sizes_for
+
+
+def test_sizes_are_powers_of_two_as_long_as_an_epoch_has_fifty_steps() -> None:
+    assert sizes_for(100) == [32]
+    assert sizes_for(50_000)[-1] == 512
+    assert sizes_for(51_200)[-1] == 1024
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["device=cpu"], "trainer.batch_size=auto: finds the largest that fits into a GPU's"),
+        (["check=lr", "device=cpu"], "trainer.batch_size=auto: is found by training itself"),
+    ],
+)
+def test_without_a_gpu_there_is_nothing_to_find(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str], tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["dataset=shapes", "dataset.count=60"]
+    assert main(["train", "trainer.batch_size=auto", *small, *words]) == 2
+    assert told in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").iterdir())
