@@ -67,7 +67,6 @@ def show(rows: common.Rows, rounds: int) -> None:
             "way": lambda row: row["way"],
             "workers": lambda row: row["workers"],
             **{f"{accuracy:.0%}": level(accuracy) for accuracy in LEVELS},
-            "the last point": lambda row: "{:.0f} s {:.2%}".format(*row["points"][0][-1]),
         },
         rows,
         f"n = {rounds} seeds, median (spread) and how often cnn-train's time; - = not reached",

@@ -47,24 +47,30 @@ def measure(names: list[str], rounds: int, data: Path | None, threads: int) -> c
 
 
 def show(rows: common.Rows, rounds: int) -> None:
-    common.show(
-        f"{EPOCHS} epochs, batches of {BATCH}, from the shell to the result",
-        {
-            "network": lambda row: row["network"],
-            "MFLOPs": lambda row: f"{row['flops'] / 1e6:,.0f}",
-            "program": lambda row: row["program"],
-            "workers": lambda row: row["workers"],
-            "seconds": lambda row: f"{row['seconds']:.1f}",
-            "spread": lambda row: "{:.1f} - {:.1f}".format(*row["seconds_spread"]),
-            "images/s": lambda row: f"{row['rate']:,.0f}",
-            "its spread": lambda row: "{:,.0f} - {:,.0f}".format(*row["rate_spread"]),
-            "cnn-train's": lambda row: f"{row['ratio']:.2f} x" if row["ratio"] else "",
-            "test accuracy": lambda row: f"{row['accuracy']:.1%}",
-            "parameters": lambda row: f"{row['parameters']:,}",
-        },
-        rows,
-        f"n = {rounds}; {', '.join(versions())}",
-    )
+    """A table for each network."""
+    for name in dict.fromkeys(row["network"] for row in rows):
+        own = [row for row in rows if row["network"] == name]
+        common.show(
+            f"{name}: {own[0]['flops'] / 1e6:,.0f} MFLOPs an image, "
+            f"{own[0]['parameters']:,} parameters in each program",
+            {
+                "program": lambda row: row["program"],
+                "workers": lambda row: row["workers"],
+                "seconds": lambda row: _with_spread(row, "seconds", ".1f"),
+                "images/s": lambda row: _with_spread(row, "rate", ",.0f"),
+                "ratio": lambda row: f"{row['ratio']:.2f} x" if row["ratio"] else "",
+                "accuracy": lambda row: f"{row['accuracy']:.1%}",
+            },
+            own,
+            f"n = {rounds}; seconds from the shell to the result, ratio of cnn-train's images/s; "
+            f"{EPOCHS} epochs of {IMAGES[name]:,} pictures, batches of {BATCH}; "
+            f"{', '.join(versions())}",
+        )
+
+
+def _with_spread(row: Mapping[str, Any], key: str, form: str) -> str:
+    low, high = row[f"{key}_spread"]
+    return f"{row[key]:{form}} ({low:{form}} - {high:{form}})"
 
 
 def best_workers(choices: Sequence[str], rate: Rate) -> tuple[str, dict[str, float]]:
