@@ -1,4 +1,4 @@
-"""Speed side by side: scripts/benchmark PART [NAME ...] [--rounds N] [--json FILE]
+"""Speed side by side: scripts/benchmark PART [NAME ...] [--rounds N] [--json FILE] ...
 
 Competitors take turns (A B A B ...) in one run; tables show medians and quartiles.
 """
@@ -9,14 +9,20 @@ import os
 from pathlib import Path
 
 import torch
-from benchmarks import common, growth, ops, overhead, peak, startup
+from benchmarks import accuracy, common, endtoend, growth, ops, overhead, peak, startup
 
 import cnn_cli.commands.train  # noqa: F401  measured processes are forks that find it there
+from cnn_cli.device import cores
 
 PARTS = {
     "ops": ops, "overhead": overhead, "startup": startup, "growth": growth, "peak": peak,
+    "endtoend": endtoend, "accuracy": accuracy,
 }  # fmt: skip
-ROUNDS = {"ops": 15, "overhead": 7, "startup": 5, "growth": 3, "peak": 5}
+ROUNDS = {
+    "ops": 15, "overhead": 7, "startup": 5, "growth": 3, "peak": 5, "endtoend": 3, "accuracy": 3,
+}  # fmt: skip
+WITH_OTHERS = {"endtoend", "accuracy"}
+"""Parts that train by other programs, which take --data and --threads."""
 
 
 def main() -> None:
@@ -31,11 +37,23 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="rows of the table; all without")
     parser.add_argument("--rounds", type=int, help="turns of each competitor")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="folder of Fashion-MNIST and CIFAR-10; endtoend draws its own without",
+    )
+    parser.add_argument("--threads", type=int, help="of every program; all cores without")
     given = parser.parse_args()
+    if given.part not in WITH_OTHERS and (given.data or given.threads):
+        parser.error(f"--data and --threads are for {' and '.join(sorted(WITH_OTHERS))}")
     rounds = given.rounds or ROUNDS[given.part]
     torch.set_num_threads(1)
     module = PARTS[given.part]
-    rows = module.measure(given.names, rounds)
+    more = {}
+    if given.part in WITH_OTHERS:
+        data = given.data.expanduser().absolute() if given.data else None
+        more = {"data": data, "threads": given.threads or cores()}
+    rows = module.measure(given.names, rounds, **more)
     module.show(rows, rounds)
     if given.json:
         made = {"machine": common.machine(), "rounds": rounds, "rows": rows}

@@ -1,9 +1,19 @@
 """scripts/benchmark: competitors take turns, measured processes say what they found."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
-from benchmarks import common, ops, overhead, peak
+from benchmarks import accuracy, common, competitors, endtoend, environment, ops, overhead, peak
+from benchmarks.peers import networks, pictures
+
+from cnn_cli.data.contract import Preprocessing
+from cnn_cli.models.summary import summarise
 
 
 def test_competitors_take_turns_and_the_first_round_is_dropped() -> None:
@@ -60,3 +70,145 @@ def test_the_layers_of_a_step_are_found_by_kind() -> None:
     assert {kind: len(own) for kind, own in calls.items()} == {
         "convolution": 6, "norm": 6, "activation": 6, "pooling": 3,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("part", [endtoend, accuracy])
+def test_programs_that_are_none_are_refused(
+    part: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        part.measure(["cnn-train", "tensorflow"], 1, None, 1)
+    assert "benchmark: no tensorflow here; there are " in capsys.readouterr().err
+
+
+def test_the_workers_of_the_highest_rate_are_chosen() -> None:
+    rates = {"0": 90.0, "1": 120.0, "2": 110.0}
+    assert endtoend.best_workers(("0", "1", "2"), rates.__getitem__) == ("1", rates)
+
+
+def test_programs_that_train_other_networks_are_told() -> None:
+    endtoend.check_parameters({"cnn-train": 10, "keras": 10})
+    with pytest.raises(RuntimeError, match="cnn-train 1,000, keras 1,010"):
+        endtoend.check_parameters({"cnn-train": 1000, "keras": 1010})
+
+
+def test_the_table_compares_with_cnn_train_where_it_took_part(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = {"cnn-train": 1.0, "loop": 4.0}
+
+    def train(name: str, *_: object) -> dict[str, Any]:
+        taken = seconds[name]
+        return {"seconds": taken, "train_seconds": taken, "accuracy": 0.5, "parameters": 7}
+
+    monkeypatch.setattr(endtoend, "train", train)
+    monkeypatch.setenv("COLUMNS", "200")
+    rows = endtoend._network("small", ["cnn-train", "loop"], 2, tmp_path / "data.npz", 1)
+    assert [row["ratio"] for row in rows] == [1.0, 4.0]
+    endtoend.show(rows, 2)
+    assert "4.00 x" in capsys.readouterr().out
+    (alone,) = endtoend._network("small", ["loop"], 1, tmp_path / "data.npz", 1)
+    assert alone["ratio"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "mflops"), [("tutorial-cnn", 24), ("small", 49), ("medium", 232), ("resnet18", 1111)]
+)
+def test_the_networks_are_as_large_as_is_told(name: str, mflops: int) -> None:
+    found = summarise(networks.network(name, 10), *networks.FORMS[name]).flops
+    assert round(found / 1e6) == mflops
+
+
+def test_all_programs_read_the_same_pictures(tmp_path: Path) -> None:
+    file = tmp_path / "data.npz"
+    competitors.write_pictures("small", None, {"train": 24, "test": 16}, file)
+    with np.load(file) as arrays:
+        shapes = {name: arrays[name].shape for name in arrays.files}
+    assert shapes["train_images"] == (24, 3, 32, 32)
+    assert shapes["test_labels"] == (16,)
+    read = pictures.pictures(Preprocessing(3, 32), file=str(file))
+    assert (len(read.train), len(read.val), len(read.test)) == (24, 0, 16)
+
+
+def test_a_program_that_fails_is_told_with_its_last_words() -> None:
+    assert competitors.shell([sys.executable, "-c", "print(1)"], 1) > 0
+    with pytest.raises(RuntimeError, match=r"ended with 3:\nno pictures"):
+        competitors.shell([sys.executable, "-c", "print('no pictures'); exit(3)"], 1)
+
+
+def test_a_level_counts_from_the_first_point_that_reaches_it() -> None:
+    points = [(10.0, 0.87), (20.0, 0.90), (30.0, 0.89)]
+    assert accuracy.reached(points, 0.88) == 20.0
+    assert accuracy.reached(points, 0.91) is None
+
+
+def test_seconds_to_a_level_are_compared_where_every_run_arrived(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = [[(10.0, 0.905), (20.0, 0.92)], [(12.0, 0.905), (22.0, 0.92)]]
+    other = [[(55.0, 0.905), (90.0, 0.906)], [(55.0, 0.905), (99.0, 0.91)]]
+    rows = accuracy.made_rows({"cnn-train": own, "adam": other}, "1")
+    assert rows[1]["levels"]["0.90"]["ratio"] == 5.0
+    assert rows[1]["levels"]["0.91"] == {
+        "seconds": None, "spread": None, "arrived": 1, "ratio": None,
+    }  # fmt: skip
+    monkeypatch.setenv("COLUMNS", "200")
+    accuracy.show(rows, 2)
+    printed = capsys.readouterr().out
+    assert "55 (55 - 55) 5.0 x" in printed
+    assert "- (1 arrived)" in printed
+
+
+def test_the_programs_are_installed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls: list[list[str]] = []
+
+    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        calls.append(words)
+        (tmp_path / "v" / "lib" / "python3" / "site-packages").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "v" / "bin").mkdir(exist_ok=True)
+        (tmp_path / "v" / "bin" / "python").touch()
+        return subprocess.CompletedProcess(words, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    python = environment.peers_python(tmp_path / "v")
+    assert [words[1:3] for words in calls] == [["-m", "venv"], ["-m", "pip"]]
+    assert "--no-deps" in calls[1]
+    assert environment.peers_python(tmp_path / "v") == python
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("WARNING: connection broken by NewConnectionError\nERROR: none found", "no network: pip"),
+        ("ERROR: No space left on device", "failed: ERROR: No space left on device"),
+    ],
+)
+def test_programs_that_cannot_be_installed_are_told_in_a_line(
+    said: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(words, 1, "", said)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(SystemExit, match="2"):
+        environment.peers_python(tmp_path)
+    installing, problem = capsys.readouterr().err.splitlines()
+    assert installing.startswith("Installing")
+    assert problem.startswith("benchmark: ")
+    assert told in problem
+    assert (tmp_path / "install.log").read_text() == said + "\n"
+
+
+def test_options_for_other_programs_are_refused_elsewhere() -> None:
+    script = Path(environment.ROOT) / "scripts" / "benchmark.py"
+    done = subprocess.run(
+        [sys.executable, script, "ops", "--threads", "2"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "--data and --threads are for accuracy and endtoend" in done.stderr

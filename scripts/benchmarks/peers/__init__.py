@@ -1,0 +1,1 @@
+"""The same training in each program that `endtoend` compares, a script each."""
