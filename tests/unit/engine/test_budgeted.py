@@ -107,6 +107,16 @@ def test_it_ends_on_time_with_the_schedule_whatever_the_speed(
     assert all(abs(a - b) < 0.12 for a, b in zip(shares, progress, strict=True))
 
 
+def test_a_validation_that_takes_longer_than_was_guessed_is_learned_from(bench, monkeypatch):
+    Clock(lambda _: STEP).install(monkeypatch, real=False)
+    task = endless(bench)
+    state = begun(bench, task, 16.0)
+    state.pace = replace(state.pace, closing=0.5)  # a thirtieth of what it takes
+    assert bench.train(task, state) == "finished"
+    assert 14.5 < state.elapsed <= 16.0
+    assert state.pace.costs.closing == VALIDATION + SAVE
+
+
 def test_a_long_stall_at_the_end_is_the_end(bench, monkeypatch):
     clock = Clock(lambda step: 20.0 if step == 500 else STEP)
     clock.install(monkeypatch, real=False)
