@@ -14,6 +14,7 @@ from rich.text import Text
 from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.config import Node, TrainConfig
 from cnn_cli.data.contract import Dataset, Preprocessing
+from cnn_cli.engine.graph import why_not
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 from cnn_cli.models.summary import Summary, summarise
@@ -96,6 +97,10 @@ def _speed(task: Task, state: TrainState) -> str:
         when = "while" if task.settings.cropped else "after"
         parts["trainer.crop_while_gathering"] = f"crops {when} gathering"
     parts["trainer.eval_batch_size"] = f"evaluation of {task.eval_batch_size} at once"
+    if task.device.place.type == "cuda":
+        problem = why_not(state.optimizer, task.device)
+        graph = f"no CUDA graph: {problem}" if problem else "steps replayed as a CUDA graph"
+        parts["device.graph"] = graph
     return ", ".join(f"{text} ({key})" for key, text in parts.items())
 
 

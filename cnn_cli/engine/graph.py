@@ -123,7 +123,7 @@ def why_not(optimizer: Optimizer, device: Device) -> str:
     if device.place.type != "cuda":
         return "only on an NVIDIA GPU"
     if not device.graph:
-        return "device.graph=false"
+        return "switched off"
     if not takes_found_inf(optimizer):
         return f"{type(optimizer).__name__} waits for the GPU in each step"
     return ""

@@ -23,7 +23,8 @@ NORMS = (nn.modules.batchnorm._BatchNorm,)
 def warm_up(task: Task, state: TrainState) -> tuple[Task, list[str]]:
     """The task as its steps fit into the GPU's memory, and what there is to say about it.
 
-    Raises UserError where not even one picture fits, or pictures cannot be read.
+    Raises UserError where not even one picture fits, pictures cannot be read, or deterministic
+    kernels are asked for that there are not.
     """
     batch = task.dataset.train.take(task.plan.indices(0))
     parts = task.settings.accumulate
@@ -70,6 +71,13 @@ def _fits(task: Task, state: TrainState, settings: StepSettings, batch: Batch) -
         _steps(state, batch, settings, task)
     except torch.OutOfMemoryError:
         return False
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        raise UserError(
+            f"device.deterministic=true: {str(error).partition(' does not have')[0]} has no kernel"
+            " that gives the same bits each time; leave it out, or take another layer"
+        ) from error
     finally:
         state.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():

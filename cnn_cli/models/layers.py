@@ -5,7 +5,8 @@ from functools import partial
 from math import gcd
 from typing import Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu"]
 Norm = Literal["batch", "group", "none"]
@@ -18,6 +19,23 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "silu": nn.SiLU,
 }
 CHANNELS_PER_GROUP = 8
+
+
+class GlobalMaxPool(nn.AdaptiveMaxPool2d):
+    """(N, C, H, W) to (N, C, 1, 1): the maximum of each map.
+
+    Of equal maxima one gets the gradient; where only deterministic kernels are allowed they share
+    it, as torch's own pooling has no such kernel on a GPU.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if maps.is_cuda and torch.are_deterministic_algorithms_enabled():
+            return maps.amax((2, 3), keepdim=True)
+        found: Tensor = super().forward(maps)
+        return found
 
 
 def activation_layer(name: Activation) -> nn.Module:

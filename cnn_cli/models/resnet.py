@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count
-from cnn_cli.models.layers import initialise, out_size
+from cnn_cli.models.layers import GlobalMaxPool, initialise, out_size
 
 Depth = Literal[9, 18, 20, 32, 34, 44, 50, 56, 110]
 Block = Literal["auto", "basic", "bottleneck"]
@@ -79,7 +79,7 @@ class ResNet(nn.Module):
             self.add_module(f"layer{number}", stage)
         self.stages = len(stages)
         short = depth == SHORT
-        self.pool = nn.AdaptiveMaxPool2d(1) if short else nn.AdaptiveAvgPool2d(1)
+        self.pool = GlobalMaxPool() if short else nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(stages[-1][1], num_classes, bias=not short)
         self.scale = SHORT_SCALE if short else 1.0
         initialise(self)

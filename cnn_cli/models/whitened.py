@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count, Positive
-from cnn_cli.models.layers import initialise
+from cnn_cli.models.layers import GlobalMaxPool, initialise
 
 PATCH = 2
 """Side in pixels of the patches that the first layer looks at."""
@@ -54,7 +54,7 @@ class Whitened(nn.Module):
         for out in channels:
             self.stages.append(Group(width, out, halve=side > 1))
             width, side = out, max(side // 2, 1)
-        self.pool = nn.AdaptiveMaxPool2d(1)
+        self.pool = GlobalMaxPool()
         self.head = nn.Linear(width, num_classes, bias=False)
         self.scale = scale
         initialise(self)

@@ -89,3 +89,13 @@ def test_a_validation_that_does_not_fit_names_a_smaller_batch(bench, monkeypatch
     task = bench.task()
     with pytest.raises(TrainingError, match=r"trainer\.eval_batch_size=5"):
         bench.train(task, bench.state(task))
+
+
+def test_a_layer_without_a_deterministic_kernel_is_named(bench, monkeypatch):
+    def step(*_):
+        raise RuntimeError("some_pool_backward does not have a deterministic implementation, but")
+
+    monkeypatch.setattr(warmup, "train_step", step)
+    task = bench.task()
+    with pytest.raises(UserError, match="deterministic=true: some_pool_backward has no kernel"):
+        warmup.warm_up(task, bench.state(task))
