@@ -9,17 +9,18 @@ import os
 from pathlib import Path
 
 import torch
-from benchmarks import accuracy, common, endtoend, growth, ops, overhead, peak, startup
+from benchmarks import accuracy, airbench, common, endtoend, growth, ops, overhead, peak, startup
 
 import cnn_cli.commands.train  # noqa: F401  measured processes are forks that find it there
 from cnn_cli.device import cores
 
 PARTS = {
     "ops": ops, "overhead": overhead, "startup": startup, "growth": growth, "peak": peak,
-    "endtoend": endtoend, "accuracy": accuracy,
+    "endtoend": endtoend, "accuracy": accuracy, "airbench": airbench,
 }  # fmt: skip
 ROUNDS = {
     "ops": 15, "overhead": 7, "startup": 5, "growth": 3, "peak": 5, "endtoend": 3, "accuracy": 3,
+    "airbench": 5,
 }  # fmt: skip
 WITH_OTHERS = {"endtoend", "accuracy"}
 """Parts that train by other programs, which take --data and --threads."""
@@ -43,9 +44,14 @@ def main() -> None:
         help="folder of Fashion-MNIST and CIFAR-10; endtoend draws its own without",
     )
     parser.add_argument("--threads", type=int, help="of every program; all cores without")
+    parser.add_argument("--script", type=Path, help="airbench's own, of KellerJordan/cifar10-airbench")
     given = parser.parse_args()
-    if given.part not in WITH_OTHERS and (given.data or given.threads):
-        parser.error(f"--data and --threads are for {' and '.join(sorted(WITH_OTHERS))}")
+    if given.part not in WITH_OTHERS and given.threads:
+        parser.error(f"--threads is for {' and '.join(sorted(WITH_OTHERS))}")
+    if given.part not in WITH_OTHERS | {"airbench"} and given.data:
+        parser.error(f"--data is for airbench, {' and '.join(sorted(WITH_OTHERS))}")
+    if (given.part == "airbench") != bool(given.script):
+        parser.error("airbench, and it alone, needs --script airbench94_muon.py")
     rounds = given.rounds or ROUNDS[given.part]
     torch.set_num_threads(1)
     module = PARTS[given.part]
@@ -53,6 +59,8 @@ def main() -> None:
     if given.part in WITH_OTHERS:
         data = given.data.expanduser().absolute() if given.data else None
         more = {"data": data, "threads": given.threads or cores()}
+    if given.part == "airbench":
+        more = {"data": given.data, "script": given.script}
     rows = module.measure(given.names, rounds, **more)
     module.show(rows, rounds)
     if given.json:

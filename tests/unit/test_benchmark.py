@@ -9,7 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks import accuracy, common, competitors, endtoend, environment, ops, overhead, peak
+import torch
+from benchmarks import (
+    accuracy,
+    airbench,
+    common,
+    competitors,
+    endtoend,
+    environment,
+    ops,
+    overhead,
+    peak,
+)
 from benchmarks.peers import networks, pictures
 
 from cnn_cli.data.contract import Preprocessing
@@ -140,6 +151,22 @@ def test_a_level_counts_from_the_first_point_that_reaches_it() -> None:
     points = [(10.0, 0.87), (20.0, 0.90), (30.0, 0.89)]
     assert accuracy.reached(points, 0.88) == 20.0
     assert accuracy.reached(points, 0.91) is None
+
+
+def test_what_airbench_prints_is_read() -> None:
+    said = (
+        "|  run     |  epoch  |  train_acc  |  val_acc  |  tta_val_acc  |  time_seconds  |\n"
+        "|       0  |      7  |     0.9600  |   0.8977  |               |        2.2342  |\n"
+        "|          |   eval  |     0.9600  |   0.8977  |       0.9071  |        2.2830  |\n"
+    )
+    assert airbench.ends(said) == [{"seconds": 2.283, "accuracy": 0.8977, "augmented": 0.9071}]
+
+
+def test_airbench_needs_a_gpu_and_its_script(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without a GPU")
+    with pytest.raises(SystemExit, match="2"):
+        airbench.measure([], 1, None, tmp_path / "none.py")
 
 
 def test_seconds_to_a_level_are_compared_where_every_run_arrived(
