@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_cli.errors import TrainingError, UserError
+from cnn_cli.report import agreement
+from cnn_cli.report.calibration import bins, classwise_error, coverage, expected_error
+from cnn_cli.report.ranking import auc_interval, average_precision, roc_auc
+from cnn_cli.report.uncertainty import RESAMPLED, baselines, headline_intervals
 from cnn_cli.visualize.confusion import confused_pairs, confusion_counts
 
 if TYPE_CHECKING:
@@ -35,28 +39,37 @@ class Report:
 def metrics(predictions: "Predictions") -> dict[str, Any]:
     """All figures of the report as plain JSON; equal predictions give equal values.
 
-    Shares are in [0, 1], `loss` is the mean negative log-likelihood in nats. Macro figures average
-    over all classes, one without pictures counting 0; `balanced_accuracy` averages the recall over
-    the classes that have pictures. Both are as in scikit-learn with all labels and zero_division=0.
+    Shares are in [0, 1], `loss` is the mean negative log-likelihood in nats, `brier` the mean
+    squared distance of the probabilities from the truth, in [0, 2]. Macro figures average over all
+    classes, one without pictures counting 0; `balanced_accuracy` averages the recall over the
+    classes that have pictures. Both are as in scikit-learn with all labels and zero_division=0.
+    `roc_auc` and `average_precision`, each class against the rest, average over the classes that
+    have them. `intervals` are of 95 %: see report.uncertainty.
 
     Raises UserError where there is no picture, TrainingError where a probability is not finite.
     """
     _check(predictions)
     counts = confusion_counts(predictions.labels, predictions.predicted, len(predictions.classes))
-    support, hits = counts.sum(axis=1), counts.diagonal()
-    precision, recall = _ratio(hits, counts.sum(axis=0)), _ratio(hits, support)
-    f1 = _ratio(2 * hits, support + counts.sum(axis=0))
+    support, images = counts.sum(axis=1), len(predictions.labels)
+    hits, given = counts.diagonal()[None].astype(float), counts.sum(axis=0)[None].astype(float)
+    figures = {name: float(figure(hits, given, support)[0]) for name, figure in RESAMPLED.items()}
+    top5, losses, briers = _top_right(predictions, 5), _losses(predictions), _briers(predictions)
+    intervals, each = headline_intervals(counts, int(top5.sum()), losses, briers)
+    per_class = _per_class(predictions, hits, given, support, each)
     return {
-        "images": len(predictions.labels),
+        "images": images,
         "accuracy": predictions.accuracy,
-        "top5_accuracy": _top_accuracy(predictions, 5),
+        "micro_f1": predictions.accuracy,  # the same, where each picture has one class
+        "top5_accuracy": int(top5.sum()) / images,
         "loss": predictions.loss + 0.0,  # turns -0.0 into 0.0
-        "balanced_accuracy": _mean(recall[support > 0]),
-        "macro_precision": _mean(precision),
-        "macro_recall": _mean(recall),
-        "macro_f1": _mean(f1),
-        "weighted_f1": math.fsum(f1 * support) / len(predictions.labels),
-        "per_class": _per_class(predictions.classes, precision, recall, f1, support),
+        "brier": _mean(briers),
+        **figures,
+        "roc_auc": _mean_of_known(per_class, "roc_auc"),
+        "average_precision": _mean_of_known(per_class, "average_precision"),
+        "intervals": intervals,
+        "baselines": baselines(support, predictions.classes),
+        "calibration": _calibration(predictions),
+        "per_class": per_class,
         "confusion": counts.tolist(),
         "most_confused": most_confused(counts, predictions.classes, MOST_CONFUSED),
     }
@@ -88,30 +101,78 @@ def _check(predictions: "Predictions") -> None:
         )
 
 
-def _ratio(part: Ints, whole: Ints) -> Floats:
-    """part / whole, 0 where there is nothing to divide by."""
-    return np.divide(part, whole, out=np.zeros(part.shape), where=np.asarray(whole > 0))
-
-
 def _mean(values: Floats) -> float:
     """Rounded once, whatever the order of the sum, so that reports are equal in every byte."""
     return math.fsum(values) / len(values)
 
 
-def _top_accuracy(predictions: "Predictions", k: int) -> float:
-    """Share of pictures whose class is among the k likeliest; ties go to the class named first."""
+def _mean_of_known(rows: list[dict[str, Any]], name: str) -> float | None:
+    known = [row[name] for row in rows if row[name] is not None]
+    return math.fsum(known) / len(known) if known else None
+
+
+def _losses(predictions: "Predictions") -> Floats:
+    """(N,) negative log-likelihood of each picture's class, in nats."""
+    chosen = predictions.probabilities[np.arange(len(predictions.labels)), predictions.labels]
+    found: Floats = -np.log(np.maximum(chosen, np.finfo(np.float64).tiny))
+    return found
+
+
+def _briers(predictions: "Predictions") -> Floats:
+    """(N,) squared distance of the probabilities from 1 for the class and 0 for the others."""
+    chosen = predictions.probabilities[np.arange(len(predictions.labels)), predictions.labels]
+    found: Floats = (predictions.probabilities**2).sum(axis=1) + 1 - 2 * chosen
+    return found
+
+
+def _calibration(predictions: "Predictions") -> dict[str, Any]:
+    confidence = predictions.probabilities.max(axis=1)
+    right = predictions.predicted == predictions.labels
+    parts = bins(confidence, right)
+    return {
+        "ece": expected_error(parts),
+        "classwise_ece": classwise_error(predictions.probabilities, predictions.labels),
+        "bins": parts,
+        "coverage": coverage(confidence, right),
+    }
+
+
+def _top_right(predictions: "Predictions", k: int) -> NDArray[np.bool_]:
+    """(N,): the class is among the k likeliest; ties go to the class named first."""
     rows = np.arange(len(predictions.labels))
     true = predictions.probabilities[rows, predictions.labels][:, None]
     earlier = np.arange(len(predictions.classes)) < predictions.labels[:, None]
     ahead = (predictions.probabilities > true) | ((predictions.probabilities == true) & earlier)
-    return int((ahead.sum(axis=1) < k).sum()) / len(rows)
+    found: NDArray[np.bool_] = ahead.sum(axis=1) < k
+    return found
 
 
 def _per_class(
-    classes: tuple[str, ...], precision: Floats, recall: Floats, f1: Floats, support: Ints
+    predictions: "Predictions",
+    hits: Floats,
+    given: Floats,
+    support: Ints,
+    intervals: list[dict[str, list[float]]],
 ) -> list[dict[str, Any]]:
-    columns = (precision.tolist(), recall.tolist(), f1.tolist(), support.tolist())
-    return [
-        {"name": name, "precision": p, "recall": r, "f1": f, "support": s}
-        for name, p, r, f, s in zip(classes, *columns, strict=True)
-    ]
+    figures = {"precision": agreement.precision, "recall": agreement.recall, "f1": agreement.f1}
+    columns = {name: figure(hits, given, support)[0] for name, figure in figures.items()}
+    rows = []
+    for place, name in enumerate(predictions.classes):
+        own = {key: float(values[place]) for key, values in columns.items()}
+        ranking = _ranking(predictions, place)
+        between = {**intervals[place], "roc_auc": ranking.pop("interval")}
+        rows.append(
+            {"name": name, **own, "support": int(support[place]), **ranking, "intervals": between}
+        )
+    return rows
+
+
+def _ranking(predictions: "Predictions", place: int) -> dict[str, Any]:
+    """How the class's probability ranks the pictures; None where there are not both kinds."""
+    scores, positive = predictions.probabilities[:, place], predictions.labels == place
+    area = roc_auc(scores, positive)
+    return {
+        "roc_auc": area[0] if area else None,
+        "average_precision": average_precision(scores, positive),
+        "interval": list(auc_interval(*area)) if area else None,
+    }
