@@ -39,13 +39,15 @@ def draw_rows(counts: Ints, draws: int = DRAWS) -> tuple[Floats, Floats]:
 
 
 def intervals(
-    counts: Ints, figures: Mapping[str, Callable[[Floats, Floats, Ints], Floats]]
+    counts: Ints,
+    figures: Mapping[str, Callable[[Floats, Floats, Ints], Floats]],
+    draws: int = DRAWS,
 ) -> dict[str, Floats]:
     """Name -> (2,) or (2, K): between which values LEVEL of the drawn matrices have the figure.
 
     A figure takes hits and predictions (draws, K), and the pictures of each class (K,).
     """
-    hits, given = draw_rows(counts)
+    hits, given = draw_rows(counts, draws)
     support, tail = counts.sum(axis=1), (1 - LEVEL) / 2
     found = {}
     for name, figure in figures.items():

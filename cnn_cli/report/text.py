@@ -17,6 +17,17 @@ ALL_CLASSES = 30
 """Classes up to which the console shows each; above, the WORST and the BEST by F1."""
 WORST, BEST = 15, 5
 PAIRS_SHOWN = 5
+TOP = 5
+"""Classes up to which top-5 accuracy says nothing."""
+OTHERS = {
+    "macro_f1": "macro F1",
+    "kappa": "Cohen's kappa",
+    "mcc": "MCC",
+    "roc_auc": "ROC AUC",
+    "loss": "loss",
+    "brier": "Brier score",
+}
+"""Figures that are no shares of the pictures, as they are told."""
 
 
 def print_report(console: Console, report: Report, folder: Path | None = None) -> None:
@@ -55,14 +66,35 @@ def report_text(report: Report, predictions: "Predictions") -> str:
 
 
 def _headlines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of each figure, with its 95 % interval, and what one reaches without looking."""
     images = metrics["images"]
     right = round(metrics["accuracy"] * images)
-    lines = [("accuracy", f"{metrics['accuracy']:.2%} ({right:,} of {images:,} pictures)")]
-    if len(metrics["per_class"]) > 5:
-        lines.append(("top-5 accuracy", f"{metrics['top5_accuracy']:.2%}"))
-    lines.append(("balanced accuracy", f"{metrics['balanced_accuracy']:.2%}"))
-    lines.append(("macro F1", f"{metrics['macro_f1']:.4f}"))
-    return [*lines, ("loss", f"{metrics['loss']:.4f}")]
+    shares = {"accuracy": "accuracy", "top5_accuracy": "top-5 accuracy"}
+    if len(metrics["per_class"]) <= TOP:
+        del shares["top5_accuracy"]
+    shares["balanced_accuracy"] = "balanced accuracy"
+    lines = [(name, _share(metrics, key)) for key, name in shares.items()]
+    lines[0] = ("accuracy", f"{lines[0][1]}, {right:,} of {images:,} pictures")
+    for key, name in OTHERS.items():
+        if metrics[key] is not None:
+            lines.append((name, _number(metrics, key)))
+    lines.append(("calibration error", f"{metrics['calibration']['ece']:.2%}"))
+    majority = metrics["baselines"]["majority"]
+    chance = metrics["baselines"]["random"]["accuracy"]
+    told = f"always {majority['class']} {majority['accuracy']:.2%}, by chance {chance:.2%}"
+    return [*lines, ("without looking", told)]
+
+
+def _share(metrics: Mapping[str, Any], key: str) -> str:
+    low, high = metrics["intervals"][key]
+    return f"{metrics[key]:.2%} ({low:.2%} to {high:.2%})"
+
+
+def _number(metrics: Mapping[str, Any], key: str) -> str:
+    if key not in metrics["intervals"]:
+        return f"{metrics[key]:.4f}"
+    low, high = metrics["intervals"][key]
+    return f"{metrics[key]:.4f} ({low:.4f} to {high:.4f})"
 
 
 def _pair_line(pair: Mapping[str, Any]) -> str:

@@ -49,7 +49,9 @@ def show(rows: common.Rows, rounds: int) -> None:
 
     def mean(key: str) -> Any:
         return lambda row: (
-            f"{statistics.mean(run[key] for run in row['runs']):.2%}" if key in row["runs"][0] else ""
+            f"{statistics.mean(run[key] for run in row['runs']):.2%}"
+            if key in row["runs"][0]
+            else ""
         )
 
     def seconds(row: Any) -> str:
