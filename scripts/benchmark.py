@@ -44,7 +44,9 @@ def main() -> None:
         help="folder of Fashion-MNIST and CIFAR-10; endtoend draws its own without",
     )
     parser.add_argument("--threads", type=int, help="of every program; all cores without")
-    parser.add_argument("--script", type=Path, help="airbench's own, of KellerJordan/cifar10-airbench")
+    parser.add_argument(
+        "--script", type=Path, help="airbench's own, of KellerJordan/cifar10-airbench"
+    )
     given = parser.parse_args()
     if given.part not in WITH_OTHERS and given.threads:
         parser.error(f"--threads is for {' and '.join(sorted(WITH_OTHERS))}")
