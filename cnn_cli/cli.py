@@ -184,10 +184,7 @@ def run_job(request: Request, cfg: "DictConfig") -> int:
         code, error = FAILED, text
     except Exception as problem:  # noqa: BLE001  a fault of ours or of a component: all of it is wanted
         code, error = FAILED, f"{type(problem).__name__}: {problem}"
-        if type(problem).__name__ == NO_MEMORY:
-            print(f"cnn-train: failed: {_smaller(request.command)}", file=sys.stderr)
-        else:
-            traceback.print_exc()
+        _tell_fault(problem, request.command)
     if folder is not None and request.command == "train":
         _note(folder, given, code, error)
     if code in STOPPED:
@@ -197,9 +194,14 @@ def run_job(request: Request, cfg: "DictConfig") -> int:
     return code
 
 
-def _smaller(command: str) -> str:
+def _tell_fault(problem: Exception, command: str) -> None:
+    """A GPU without memory in a line; what else nobody has foreseen, with where it happened."""
+    if type(problem).__name__ != NO_MEMORY:
+        traceback.print_exc()
+        return
     key = "trainer.batch_size or trainer.eval_batch_size" if command == "train" else "batch_size"
-    return f"the GPU's memory is full; give a smaller {key}, device=cpu, or free it of others' work"
+    text = f"give a smaller {key}, device=cpu, or free it of others' work"
+    print(f"cnn-train: failed: the GPU's memory is full; {text}", file=sys.stderr)
 
 
 def _note(folder: Path, given: Sequence[str], code: int, error: str) -> None:

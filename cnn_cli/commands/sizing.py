@@ -56,7 +56,7 @@ def settle(
             "trainer.batch_size=auto: finds the largest that fits into a GPU's memory, and the"
             f" device is {device.place.type}; give a number (a data set's own: leave it out)"
         )
-    sizes = sizes_for(len(dataset.train))
+    sizes = sizes_for(len(dataset.train), config.trainer.accumulate)
     first = _sized(config, sizes[0])
     made, state = wiring.task(first, device, preprocessing, dataset, run, model)
     size = largest_batch(made, state, sizes)
@@ -64,9 +64,14 @@ def settle(
     return _sized(config, size), [f"trainer.batch_size=auto is {size}: {why}"]
 
 
-def sizes_for(pictures: int) -> list[int]:
-    """Powers of two from SMALLEST up, as long as an epoch has STEPS steps."""
+def sizes_for(pictures: int, parts: int = 1) -> list[int]:
+    """Powers of two from SMALLEST up, and from `parts`, as long as an epoch has STEPS steps.
+
+    There is always one.
+    """
     sizes = [SMALLEST]
+    while sizes[0] < parts:
+        sizes[0] *= 2
     while 2 * sizes[-1] * STEPS <= pictures:
         sizes.append(2 * sizes[-1])
     return sizes

@@ -131,8 +131,9 @@ def _backward(
     with device.autocast():
         logits = state.forward(images)
     summed = loss(logits, targets)
-    mean = summed * unit
-    torch.autograd.backward(state.scaler.scale(mean) if state.scaler else mean)
+    # the gradient of the mean, without a product that autograd would have to go back through
+    seed = unit if isinstance(unit, Tensor) else torch.full_like(summed, unit)
+    torch.autograd.backward(summed, state.scaler.scale(seed) if state.scaler else seed)
     labels = targets if targets.ndim == 1 else targets.argmax(1)
     right = logits.detach().argmax(1) == labels
     return summed.detach(), right.sum(dtype=torch.float32)

@@ -1,4 +1,7 @@
-"""What makes training faster changes its results by no more than rounding."""
+"""What makes training faster changes its results by no more than rounding.
+
+A few steps show it: in many, a maximum that rounding moves to another pixel grows to anything.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +14,7 @@ from cnn_cli.cli import main
 from cnn_cli.engine import checkpoint
 
 BASE = (
-    "dataset=digits", "dataset.limit={train: 256}", "trainer.epochs=2", "trainer.batch_size=32",
+    "dataset=digits", "dataset.limit={train: 96}", "trainer.epochs=1", "trainer.batch_size=32",
     "dataset.size=16", "optimizer=sgd", "optimizer.lr=0.02", "device=cpu", "device.threads=1",
     "trainer.tensorboard=false", "trainer.ema_decay=0.9",
 )  # fmt: skip
@@ -48,7 +51,7 @@ def test_a_choice_of_speed_changes_nothing_but_rounding(
         if choice in EXACT:
             assert torch.equal(found[name], tensor), name
         else:
-            torch.testing.assert_close(found[name], tensor, rtol=2e-3, atol=2e-4, msg=name)
+            torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
 
 
 def test_the_comparison_can_fail(plain: Mapping[str, Tensor], tmp_path: Path) -> None:

@@ -142,7 +142,9 @@ def test_flips_alternate_picture_by_picture() -> None:
     assert torch.equal(mirrored[0], mirrored[2])
     assert 70 < mirrored[0].sum() < 130
     again = Augmentation({"flip": AlternatingFlip(enabled=True)}, 3, plan=plan)
-    assert torch.equal(again.draw("flip", 27, 20, size=8), augmentation.draw("flip", 27, 20, size=8))
+    assert torch.equal(
+        again.draw("flip", 27, 20, size=8), augmentation.draw("flip", 27, 20, size=8)
+    )
 
 
 def test_flips_without_a_plan_are_drawn_anew() -> None:
