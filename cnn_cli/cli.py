@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DONE, FAILED, WRONG, MISSED = 0, 1, 2, 3
 STOPPED = tuple(EXIT_CODES.values())
 """Interrupted or preempted, and saved: a sweep stops as well."""
+NO_MEMORY = "OutOfMemoryError"
+"""torch's, by its name: torch is not imported here."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -181,8 +183,8 @@ def run_job(request: Request, cfg: "DictConfig") -> int:
         print(f"cnn-train: failed: {text}", file=sys.stderr)
         code, error = FAILED, text
     except Exception as problem:  # noqa: BLE001  a fault of ours or of a component: all of it is wanted
-        traceback.print_exc()
         code, error = FAILED, f"{type(problem).__name__}: {problem}"
+        _tell_fault(problem, request.command)
     if folder is not None and request.command == "train":
         _note(folder, given, code, error)
     if code in STOPPED:
@@ -190,6 +192,16 @@ def run_job(request: Request, cfg: "DictConfig") -> int:
     if code != DONE and not state.launcher._target_.endswith(".BasicLauncher"):
         raise JobFailedError(code)  # from another process only an exception gets back
     return code
+
+
+def _tell_fault(problem: Exception, command: str) -> None:
+    """A GPU without memory in a line; what else nobody has foreseen, with where it happened."""
+    if type(problem).__name__ != NO_MEMORY:
+        traceback.print_exc()
+        return
+    key = "trainer.batch_size or trainer.eval_batch_size" if command == "train" else "batch_size"
+    text = f"give a smaller {key}, device=cpu, or free it of others' work"
+    print(f"cnn-train: failed: the GPU's memory is full; {text}", file=sys.stderr)
 
 
 def _note(folder: Path, given: Sequence[str], code: int, error: str) -> None:

@@ -198,6 +198,11 @@ def _check_train(config: TrainConfig | PreviewConfig, problems: list[str]) -> No
             f"trainer.accumulate={trainer.accumulate}: must be at most"
             f" trainer.batch_size={trainer.batch_size}"
         )
+    if trainer.budget is not None and config.device.compile:
+        problems.append(
+            "device.compile=true: how long that takes cannot be foreseen, and trainer.budget has"
+            " to; leave one of them out (trainer.max_time ends a training as well)"
+        )
     run = config.run
     if isinstance(run, RunConfig) and run.dir is not None and run.name is not None:
         problems.append("run.name: has no meaning beside run.dir; give one of them")

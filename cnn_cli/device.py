@@ -76,6 +76,8 @@ class Device:
                 f"device.threads={self.threads}: this process may use {there} of the processors;"
                 " more threads wait for each other"
             )
+        if self.place.type == "cpu" and self.compile:
+            return "device.compile=true takes up to a minute on a CPU, and was never faster there"
         if self.place.type == "cpu" and self.precision == "bf16" and not _has_amx():
             return "bf16 halves the speed on this CPU, which has no AMX; fp32 is faster"
         return ""

@@ -62,6 +62,8 @@ def read(ref: str, root: str, prefer: str, trust: Sequence[str]) -> dict[str, An
         raise UserError(
             f"{path}: recorded by another version: {', '.join(sorted(unknown | missing))}"
         )
+    if isinstance(values.get("device"), Mapping):
+        values["device"] = {**_device_defaults(), **values["device"]}
     problems = [f"{path}: recorded {line}" for line in check_targets(values, trust)]
     for name, node in values.items():
         if isinstance(node, Mapping) and {"defaults", "hydra"} & node.keys():
@@ -69,6 +71,14 @@ def read(ref: str, root: str, prefer: str, trust: Sequence[str]) -> dict[str, An
     if problems:
         raise UserError(*problems)
     return values
+
+
+def _device_defaults() -> dict[str, Any]:
+    """What a device's keys are that a run was recorded without: new since then, and free to be."""
+    from omegaconf import OmegaConf
+
+    found: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "device" / "auto.yaml"))
+    return dict(found)
 
 
 def offer(command: str, values: Mapping[str, Any]) -> None:

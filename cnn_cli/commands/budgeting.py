@@ -74,7 +74,9 @@ def fit(config: TrainConfig, task: Task, state: TrainState) -> Fit:
         if tried and total < WORTHWHILE * _last_step(task, *tried[-1][:2], elapsed):
             break
         tried.append((size, pace, total))
-        size = smaller(total, size, task.trainer.accumulate)
+        # by the fastest step: others' work can only make one slower, and a size is there to stay
+        fastest = dataclasses.replace(pace, per_step=min(steps))
+        size = smaller(_last_step(task, size, fastest, elapsed), size, task.trainer.accumulate)
         steps = trial.steps(dataclasses.replace(task.plan, batch_size=size), budget) if size else ()
     size, pace, _ = tried[-1]
     elapsed = time.monotonic() - start

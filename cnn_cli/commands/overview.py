@@ -93,7 +93,8 @@ def _speed(task: Task, state: TrainState) -> str:
     group = state.optimizer.param_groups[0]
     if "fused" in group:  # this package's own have one way alone
         parts["optimizer.fused"] = f"optimizer {'' if group['fused'] else 'not '}fused"
-    if any(getattr(op, "gathers", False) for op in task.settings.augmentation.ops.values()):
+    crops = any(getattr(op, "gathers", False) for op in task.settings.augmentation.ops.values())
+    if crops and (task.settings.cropped or not task.trainer.crop_while_gathering):
         when = "while" if task.settings.cropped else "after"
         parts["trainer.crop_while_gathering"] = f"crops {when} gathering"
     parts["trainer.eval_batch_size"] = f"evaluation of {task.eval_batch_size} at once"

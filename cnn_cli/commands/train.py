@@ -24,7 +24,6 @@ from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
 from cnn_cli.engine.train import train
-from cnn_cli.engine.warmup import warm_up
 from cnn_cli.errors import TrainingError, UserError
 from cnn_cli.files import replacing, write_json
 from cnn_cli.inputs import located, selection
@@ -93,9 +92,9 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
         model = wiring.model(config, preprocessing, dataset, is_new=saved is None)
         notes += pretrained.prepare(model, config.model, first, dataset.classes)
         parts = device, preprocessing, dataset, Run(where), model
-        config, more = sizing.settle(config, *parts)
-        task, state = wiring.task(config, *parts)
-        costing, notes = None, [*notes, *more]
+        config, chosen = sizing.settle(config, *parts)
+        task, state, tried = sizing.task(config, *parts)
+        costing, notes = None, [*notes, *chosen, *tried]
         if saved and path:
             notes += _resume(task, state, saved)
             checkpoint.adopt(task.run, path, saved)
@@ -103,11 +102,8 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
             fit = budgeting.fit(config, task, state)
             if fit.batch_size != task.batch_size:
                 config, notes = fit.settled(config), [*notes, fit.note]
-                task, state = wiring.task(config, *parts)
+                task, state, _ = sizing.task(config, *parts)
             costing = fit.start(task, state)
-        if device.place.type == "cuda":
-            task, more = warm_up(task, state)
-            notes += more
         with display.logging(task.run.log):
             _write_start(config, overrides, task, state, first)
             return _train_and_report(config, task, state, display, notes, costing)

@@ -144,14 +144,18 @@ def check_finite(checkpoint: Checkpoint) -> None:
                 raise NonFiniteError(f"{part}.{name} is not finite")
 
 
+AROUND_ALL, AROUND_EACH = 1 << 14, 1 << 9
+"""Bytes of a file's description, and of a tensor's own header in it, generously."""
+
+
 def size(checkpoint: Checkpoint) -> int:
-    """Bytes of its tensors."""
+    """Bytes of its file, at most: those of its tensors, and what is written around them."""
     parts: list[object] = [checkpoint.model, checkpoint.ema, checkpoint.optimizer, checkpoint.rows]
-    found = 0
+    found = AROUND_ALL + len(checkpoint.config)
     while parts:
         part = parts.pop()
         if isinstance(part, Tensor):
-            found += part.nbytes
+            found += part.nbytes + AROUND_EACH
         elif isinstance(part, Mapping):
             parts.extend(part.values())
         elif isinstance(part, list | tuple):

@@ -18,6 +18,8 @@ from cnn_cli.engine.records import Figures, Record
 LOG_WIDTH = 120
 LARGE = 1000
 """Loss from which its decimals say nothing."""
+REFRESHES = 4
+"""Of a bar a second: as often as there are new figures."""
 LONG_LINE = 110
 """Columns from which the line of an epoch has room for all of its figures."""
 
@@ -45,6 +47,9 @@ class Display:
         self._log: Console | None = None
         self._progress: Progress | None = None
         self._best: float | None = None
+        self._corrected = False
+        """the total is corrected as a time budget is used up"""
+        self._width = 0
         self.expected: Costing | None = None
         """what the training was said to cost"""
 
@@ -106,7 +111,7 @@ class Display:
 
     def retarget(self, total: int) -> None:
         """Training turns out to have `total` steps."""
-        self._total = total
+        self._total, self._corrected = total, True
         if self._progress is not None:
             self._progress.update(self._total_task, total=total)
 
@@ -139,7 +144,7 @@ class Display:
     def _epochs(self, steps: int) -> str:
         """How many epochs `steps` are: 3, or 3.4 where a time budget ends within one."""
         whole, rest = divmod(steps, self._steps_per_epoch)
-        if not rest:
+        if not rest and not self._corrected:
             return str(whole)
         share = steps / self._steps_per_epoch
         return f"{share:.1f}" if whole else f"{share:.2g}"
@@ -147,7 +152,8 @@ class Display:
     def _epoch_line(self, record: Record, long: bool) -> str:
         """What an epoch gave; the long form has the learning rate and the speed as well."""
         epochs = self._epochs(self._total)
-        line = f"epoch {self._epochs(record.step):>{len(epochs)}}/{epochs}"
+        self._width = max(self._width, len(epochs))
+        line = f"epoch {self._epochs(record.step):>{self._width}}/{epochs:<{self._width}}"
         line += _loss_and_accuracy("train", record.train.loss, record.train.accuracy)
         if record.validation:
             line += _loss_and_accuracy("val", **record.validation)
@@ -249,6 +255,7 @@ def _bars(console: Console) -> Progress:
         TextColumn("{task.fields[figures]}"),
         console=console,
         transient=True,
+        refresh_per_second=REFRESHES,  # each holds up the training for some milliseconds
     )
 
 

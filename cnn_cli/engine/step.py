@@ -99,20 +99,19 @@ def compute(
     The step's figures are written to `row`; `share` of the way the averaged weights follow.
     """
     state.statistics.keep()
-    parts = zip(
-        pictures.chunk(settings.accumulate),
-        targets.chunk(settings.accumulate),
-        strict=True,
-    )
+    parts = [(pictures, targets)]
+    if settings.accumulate > 1:
+        chunks = (whole.chunk(settings.accumulate) for whole in (pictures, targets))
+        parts = list(zip(*chunks, strict=True))
     unit = 1 / settings.loss.total(targets)
     sums = [_backward(state, *part, settings.loss, unit, device) for part in parts]
     loss, right = sums[0]
     for more, hits in sums[1:]:
         loss, right = loss + more, right + hits
+    if isinstance(unit, Tensor):  # so that its sum, divided by the pictures, is the weighted mean
+        loss = loss * (unit * len(targets))
     count = torch.full((), len(targets), dtype=torch.float32, device=loss.device)
-    # the loss so that its sum over the batches, divided by their pictures, is the mean
-    figures = (loss * (unit * len(targets)), right.float(), count)
-    bad = _update(state, settings, figures, row)
+    bad = _update(state, settings, (loss, right, count), row)
     if state.ema is not None:
         update_average(*state.averaged, share, bad)
 
@@ -132,10 +131,12 @@ def _backward(
     with device.autocast():
         logits = state.forward(images)
     summed = loss(logits, targets)
-    mean = summed * unit
-    torch.autograd.backward(state.scaler.scale(mean) if state.scaler else mean)
+    # the gradient of the mean, without a product that autograd would have to go back through
+    seed = unit if isinstance(unit, Tensor) else torch.full_like(summed, unit)
+    torch.autograd.backward(summed, state.scaler.scale(seed) if state.scaler else seed)
     labels = targets if targets.ndim == 1 else targets.argmax(1)
-    return summed.detach(), (logits.detach().argmax(1) == labels).sum()
+    right = logits.detach().argmax(1) == labels
+    return summed.detach(), right.sum(dtype=torch.float32)
 
 
 def _update(

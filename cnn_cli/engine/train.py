@@ -48,9 +48,10 @@ def train(task: Task, state: TrainState, display: Display, board: Board | None) 
 def _smaller_parts(
     task: Task, state: TrainState, display: Display, error: torch.OutOfMemoryError
 ) -> Task:
-    """The task with each batch in twice as many parts; the state as before the step that failed.
+    """The task with each batch in twice as many parts; statistics as before the step that failed.
 
-    Others' work may have taken memory since the first step. Raises TrainingError where a part is a
+    Others' work may have taken memory since the first step. Passes forward and backward are what
+    takes memory: the update after them finds it free. Raises TrainingError where a part is a
     picture already.
     """
     parts = 2 * task.settings.accumulate

@@ -2,7 +2,7 @@
 
 The tutorial's network and loop (batches of 64, no augmentation, Adam or SGD) run once and are
 evaluated after each epoch. cnn-train's rate falls to zero at the end of a training, so its points
-are whole trainings of `experiment=fashion_mnist_fast`, each fitted into a time that is given before.
+are whole trainings of `experiment=fashion_mnist_fast`, fitted into times that are given before.
 Both stop at the highest level; neither reading, starting nor evaluating is in the seconds. The test
 pictures are looked at here: nothing may be chosen by these figures.
 """

@@ -1,9 +1,9 @@
-"""On a GPU: CIFAR-10 by `experiment=cifar10_fast` and by airbench's own script, on the same pictures.
+"""On a GPU: CIFAR-10 by `experiment=cifar10_fast` and by airbench's script, on the same pictures.
 
 airbench (KellerJordan/cifar10-airbench) compiles its network in a training that it does not count;
-cnn-train's kernels are chosen before its clock starts as well, `cnn-train compiled` compiles in that
-time. Both clocks end with the last weights; cnn-train's includes its files. airbench's accuracy is
-without test-time augmentation here, as cnn-train's is, and with it beside.
+cnn-train's kernels are chosen before its clock starts as well, and `cnn-train compiled` compiles in
+that time. Both clocks end with the last weights; cnn-train's includes its files. Accuracies are
+without test-time augmentation, airbench's also with it.
 """
 
 import json

@@ -238,4 +238,4 @@ def test_options_for_other_programs_are_refused_elsewhere() -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "--data and --threads are for accuracy and endtoend" in done.stderr
+    assert "--threads is for accuracy and endtoend" in done.stderr

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from cnn_cli import __version__, cli
 from cnn_cli.config import TrainConfig
@@ -57,6 +58,16 @@ def test_a_command_gets_its_config_and_leaves_no_stray_files(spy: Spy) -> None:
     assert (config.trainer.epochs, config.run.name, folder) == (3, "a b", None)
     assert overrides == ["run.name=a b", "trainer.epochs=3"]
     assert not list(Path().iterdir())
+
+
+def test_a_full_gpu_is_one_line(spy: Spy, capsys: pytest.CaptureFixture[str]) -> None:
+    full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has ...")
+    spy.answers = [full]
+    assert cli.main([]) == 1
+    cli._tell_fault(full, "predict")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("cnn-train: failed: the GPU's memory is full; give a smaller trainer.")
+    assert "full; give a smaller batch_size, device=cpu" in second
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 130, 143, 75])

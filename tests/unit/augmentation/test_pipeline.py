@@ -3,9 +3,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cnn_cli.augmentation.geometry import HorizontalFlip, PaddedCrop, Rotation
+from cnn_cli.augmentation.geometry import (
+    AlternatingFlip,
+    HorizontalFlip,
+    PaddedCrop,
+    Rotation,
+)
 from cnn_cli.augmentation.pipeline import Augmentation, Op
 from cnn_cli.augmentation.policies import RandAugment
+from cnn_cli.data.plan import Plan
 from cnn_cli.rng import generator
 
 CROP, FLIP, TURN = PaddedCrop(2, "reflect"), HorizontalFlip(True, 0.5), Rotation(20.0, "edge")
@@ -122,3 +128,37 @@ def test_floats_reach_a_policy_as_well() -> None:
     out, _ = Augmentation({"t": TURN, "r": policy}, 0)(pictures(), targets(), 0, False)
     assert out.dtype == torch.float32
     assert 0 <= out.min() < out.max() <= 1
+
+
+def test_flips_alternate_picture_by_picture() -> None:
+    """Every picture is mirrored in one of two epochs that follow, half of them in the first."""
+    plan = Plan(200, 20, epochs=4, seed=3)
+    augmentation = Augmentation({"flip": AlternatingFlip(enabled=True)}, 3, plan=plan)
+    mirrored = torch.zeros(4, 200, dtype=torch.bool)
+    for step in range(plan.total):
+        params = augmentation.draw("flip", step, 20, size=8)
+        mirrored[plan.epoch(step), plan.indices(step)] = params[:, 0]
+    assert torch.equal(mirrored[0], ~mirrored[1])
+    assert torch.equal(mirrored[0], mirrored[2])
+    assert 70 < mirrored[0].sum() < 130
+    again = Augmentation({"flip": AlternatingFlip(enabled=True)}, 3, plan=plan)
+    assert torch.equal(
+        again.draw("flip", 27, 20, size=8), augmentation.draw("flip", 27, 20, size=8)
+    )
+
+
+def test_flips_without_a_plan_are_drawn_anew() -> None:
+    augmentation = Augmentation({"flip": AlternatingFlip(enabled=True)}, 0)
+    draws = [augmentation.draw("flip", step, 50, size=8) for step in range(2)]
+    assert not torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], ~draws[1])
+
+
+def test_an_alternating_flip_mirrors() -> None:
+    images = pictures()
+    params = torch.zeros(len(images), 1, dtype=torch.bool)
+    params[1] = True
+    out, _ = AlternatingFlip(enabled=True).apply(images, targets(), params)
+    assert torch.equal(out[1], images[1].flip(2))
+    assert torch.equal(out[0], images[0])
+    assert not AlternatingFlip(enabled=False).active

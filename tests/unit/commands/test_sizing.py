@@ -10,6 +10,7 @@ def test_sizes_are_powers_of_two_as_long_as_an_epoch_has_fifty_steps() -> None:
     assert sizes_for(100) == [32]
     assert sizes_for(50_000)[-1] == 512
     assert sizes_for(51_200)[-1] == 1024
+    assert sizes_for(50_000, 100)[0] == 128
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,9 @@ def test_what_is_offered_says_what_it_means() -> None:
     assert notes["loss."] == "label_smoothing, class_weights, focal_gamma"
     told = [one.note for one in candidates([], "") if one.note]
     assert len(set(told)) == len(told)  # zsh puts those that mean the same on one line
-    assert notes["trainer.batch_size="] == "pictures a step, in all"
+    assert (
+        notes["trainer.batch_size="]
+        == "pictures a step, in all; auto = as many as fit a GPU's memory"
+    )
     assert comment([], "+trainer.epochs=3").endswith("passes over the training pictures")
     assert comment([], "nowhere=") == comment([], "model=") == ""

@@ -46,7 +46,7 @@ def test_one_plain_line_an_epoch_without_a_terminal(tmp_path):
 
 @pytest.mark.parametrize(
     ("step", "total", "text"),
-    [(8, 12, "epoch 2/3 "), (8, 13, "epoch   2/3.2 "), (13, 13, "epoch 3.2/3.2 "),
+    [(8, 12, "epoch 2.0/3.0 "), (8, 13, "epoch 2.0/3.2 "), (13, 13, "epoch 3.2/3.2 "),
      (1, 1, "epoch 0.25/0.25 ")],
 )  # fmt: skip
 def test_a_part_of_an_epoch_is_told_as_such(step, total, text):

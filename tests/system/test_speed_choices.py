@@ -1,0 +1,59 @@
+"""What makes training faster changes its results by no more than rounding.
+
+A few steps show it: in many, a maximum that rounding moves to another pixel grows to anything.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from cnn_cli.cli import main
+from cnn_cli.engine import checkpoint
+
+BASE = (
+    "dataset=digits", "dataset.limit={train: 96}", "trainer.epochs=1", "trainer.batch_size=32",
+    "dataset.size=16", "optimizer=sgd", "optimizer.lr=0.02", "device=cpu", "device.threads=1",
+    "trainer.tensorboard=false", "trainer.ema_decay=0.9",
+)  # fmt: skip
+CHOICES = {
+    "memory format": "device.channels_last=false",
+    "optimizer's kernel": "+optimizer.fused=false",
+    "threads": "device.threads=2",
+    "crop": "trainer.crop_while_gathering=false",
+    "evaluation batch": "trainer.eval_batch_size=7",
+    "CUDA graph": "device.graph=false",
+}
+EXACT = {"crop", "evaluation batch", "CUDA graph"}
+"""Choices that change no number of training at all."""
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Tensor]:
+    return trained(tmp_path_factory.mktemp("plain") / "run")
+
+
+def trained(run: Path, *words: str) -> Mapping[str, Tensor]:
+    assert main(["train", *BASE, *words, f"run.dir={run}"]) == 0
+    saved = checkpoint.load(max((run / "checkpoints").glob("step-*.ckpt")))
+    assert saved.ema is not None
+    return saved.ema
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_choice_of_speed_changes_nothing_but_rounding(
+    choice: str, plain: Mapping[str, Tensor], tmp_path: Path
+) -> None:
+    found = trained(tmp_path / "run", CHOICES[choice])
+    for name, tensor in plain.items():
+        if choice in EXACT:
+            assert torch.equal(found[name], tensor), name
+        else:
+            torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_the_comparison_can_fail(plain: Mapping[str, Tensor], tmp_path: Path) -> None:
+    found = trained(tmp_path / "run", "seed=1")
+    assert any(not torch.allclose(found[name], plain[name], atol=2e-4) for name in plain)
