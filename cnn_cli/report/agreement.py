@@ -28,27 +28,27 @@ def f1(hits: Floats, given: Floats, support: Ints) -> Floats:
 
 def macro_precision(hits: Floats, given: Floats, support: Ints) -> Floats:
     """(D,): mean over all classes."""
-    return precision(hits, given, support).mean(axis=1)
+    return np.asarray(precision(hits, given, support).mean(axis=1))
 
 
 def macro_f1(hits: Floats, given: Floats, support: Ints) -> Floats:
     """(D,): mean over all classes."""
-    return f1(hits, given, support).mean(axis=1)
+    return np.asarray(f1(hits, given, support).mean(axis=1))
 
 
 def macro_recall(hits: Floats, given: Floats, support: Ints) -> Floats:
     """(D,): mean over all classes, one without pictures counting 0."""
-    return recall(hits, given, support).mean(axis=1)
+    return np.asarray(recall(hits, given, support).mean(axis=1))
 
 
 def balanced_accuracy(hits: Floats, given: Floats, support: Ints) -> Floats:
     """(D,): mean recall of the classes that have pictures."""
-    return recall(hits, given, support)[:, support > 0].mean(axis=1)
+    return np.asarray(recall(hits, given, support)[:, support > 0].mean(axis=1))
 
 
 def weighted_f1(hits: Floats, given: Floats, support: Ints) -> Floats:
     """(D,): mean F1 over the pictures, each with that of its class."""
-    return f1(hits, given, support) @ support / support.sum()
+    return np.asarray(f1(hits, given, support) @ support / support.sum())
 
 
 def kappa(hits: Floats, given: Floats, support: Ints) -> Floats:
@@ -59,7 +59,7 @@ def kappa(hits: Floats, given: Floats, support: Ints) -> Floats:
 
 
 def mcc(hits: Floats, given: Floats, support: Ints) -> Floats:
-    """(D,): the correlation of labels and predictions (Gorodkin 2004), 0 where either is constant."""
+    """(D,): correlation of labels and predictions (Gorodkin 2004), 0 where either is constant."""
     total = float(support.sum())
     both = hits.sum(axis=1) * total - given @ support
     spread = (total**2 - (given**2).sum(axis=1)) * (total**2 - float((support**2).sum()))

@@ -37,11 +37,11 @@ def bins(confidence: Floats, right: Bools | Floats) -> list[dict[str, Any]]:
 
 
 def expected_error(found: list[dict[str, Any]]) -> float:
-    """The gap between confidence and accuracy of the bins, in [0, 1], weighted by their pictures."""
+    """Gap between confidence and accuracy of the bins, in [0, 1], weighted by their pictures."""
     total = sum(part["images"] for part in found)
     filled = [part for part in found if part["images"]]
     gaps = (part["images"] * abs(part["confidence"] - part["accuracy"]) for part in filled)
-    return sum(gaps) / total
+    return float(sum(gaps) / total)
 
 
 def classwise_error(probabilities: Floats, labels: Ints) -> float:

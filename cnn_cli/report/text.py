@@ -19,6 +19,7 @@ WORST, BEST = 15, 5
 PAIRS_SHOWN = 5
 TOP = 5
 """Classes up to which top-5 accuracy says nothing."""
+RANGES = "ranges: 95 % intervals, of what this model is worth on pictures of this kind"
 OTHERS = {
     "macro_f1": "macro F1",
     "kappa": "Cohen's kappa",
@@ -41,6 +42,7 @@ def print_report(console: Console, report: Report, folder: Path | None = None) -
         console.print(_left_out(len(metrics["per_class"]), folder), overflow="fold")
     for name, value in _headlines(metrics):
         console.print(Text.assemble((f"  {name:<19}", "dim"), (value, "bold")))
+    console.print(Text(f"  {RANGES}", "dim"))
     pairs = metrics["most_confused"][:PAIRS_SHOWN]
     if pairs:
         console.print(Text("  most confused", "dim"))
@@ -62,11 +64,13 @@ def report_text(report: Report, predictions: "Predictions") -> str:
     )
     headlines = [f"{name:<19}{value}" for name, value in _headlines(report.metrics)]
     pairs = [f"  {_pair_line(pair)}" for pair in report.metrics["most_confused"]]
-    return "\n".join([str(table), *headlines, "", "most confused", *(pairs or ["  none"]), ""])
+    return "\n".join(
+        [str(table), *headlines, RANGES, "", "most confused", *(pairs or ["  none"]), ""]
+    )
 
 
 def _headlines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name and value of each figure, with its 95 % interval, and what one reaches without looking."""
+    """Name and value of each figure with its 95 % interval; what one reaches without looking."""
     images = metrics["images"]
     right = round(metrics["accuracy"] * images)
     shares = {"accuracy": "accuracy", "top5_accuracy": "top-5 accuracy"}
@@ -74,7 +78,8 @@ def _headlines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         del shares["top5_accuracy"]
     shares["balanced_accuracy"] = "balanced accuracy"
     lines = [(name, _share(metrics, key)) for key, name in shares.items()]
-    lines[0] = ("accuracy", f"{lines[0][1]}, {right:,} of {images:,} pictures")
+    value, _, between = lines[0][1].partition(",")
+    lines[0] = ("accuracy", f"{value} ({right:,} of {images:,} pictures),{between}")
     for key, name in OTHERS.items():
         if metrics[key] is not None:
             lines.append((name, _number(metrics, key)))
@@ -87,14 +92,14 @@ def _headlines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _share(metrics: Mapping[str, Any], key: str) -> str:
     low, high = metrics["intervals"][key]
-    return f"{metrics[key]:.2%} ({low:.2%} to {high:.2%})"
+    return f"{metrics[key]:.2%}, {low:.2%} to {high:.2%}"
 
 
 def _number(metrics: Mapping[str, Any], key: str) -> str:
     if key not in metrics["intervals"]:
         return f"{metrics[key]:.4f}"
     low, high = metrics["intervals"][key]
-    return f"{metrics[key]:.4f} ({low:.4f} to {high:.4f})"
+    return f"{metrics[key]:.4f}, {low:.4f} to {high:.4f}"
 
 
 def _pair_line(pair: Mapping[str, Any]) -> str:

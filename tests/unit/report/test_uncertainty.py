@@ -73,7 +73,8 @@ def test_resampled_intervals_hold_the_true_value_in_95_of_100(name: str) -> None
 def test_wilsons_interval_holds_the_true_share() -> None:
     random = np.random.default_rng(0)
     inside = sum(
-        low <= 0.93 <= high for low, high in (wilson(int(k), 400) for k in random.binomial(400, 0.93, 1000))
+        low <= 0.93 <= high
+        for low, high in (wilson(int(k), 400) for k in random.binomial(400, 0.93, 1000))
     )
     assert 930 <= inside <= 970
 
