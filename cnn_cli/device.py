@@ -197,8 +197,7 @@ def set_deterministic(wanted: bool) -> None:
     if wanted:
         # cuBLAS is reproducible only with a fixed workspace, read when it starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    if (
-        wanted != torch.are_deterministic_algorithms_enabled()
-    ):  # to say so imports the compiler: 1 s
+    # To say so imports torch's compiler, which takes a second.
+    if wanted != torch.are_deterministic_algorithms_enabled():
         torch.use_deterministic_algorithms(wanted)
     torch.backends.cudnn.benchmark = not wanted

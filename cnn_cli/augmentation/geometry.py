@@ -71,7 +71,7 @@ class HorizontalFlip:
         return torch.rand(n, 1, generator=generator) < self.probability
 
     def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.where(params.view(-1, 1, 1, 1), images.flip(3), images), targets
+        return _mirrored(images, params), targets
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,12 @@ class AlternatingFlip:
         return torch.rand(n, 1, generator=generator) < 0.5
 
     def apply(self, images: Tensor, targets: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.where(params.view(-1, 1, 1, 1), images.flip(3), images), targets
+        return _mirrored(images, params), targets
+
+
+def _mirrored(images: Tensor, which: Tensor) -> Tensor:
+    """Images (N, C, H, W), those left to right that `which` (N, 1) bool says."""
+    return torch.where(which.view(-1, 1, 1, 1), images.flip(3), images)
 
 
 @dataclass(frozen=True)

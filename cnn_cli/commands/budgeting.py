@@ -116,7 +116,7 @@ def go_on(task: Task, state: TrainState) -> None:
         return
     whole = _reported_seconds(task.run)
     if whole > state.elapsed:  # the last validation and save, which their checkpoint cannot know
-        state.pace = state.pace.apart_from(whole - state.elapsed)
+        state.pace = state.pace.closed(whole - state.elapsed)  # by what the end was decided
         state.elapsed = whole
     budget = in_seconds(str(task.trainer.budget))
     state.pace, state.total = with_budget(

@@ -23,9 +23,9 @@ def test_a_budget_is_kept_and_gone_on_with(command, tiny) -> None:
     steps = [json.loads(line)["step"] for line in run.metrics.read_text().splitlines()]
     assert steps[-1] == saved.step
     rates = [json.loads(line)["lr"] for line in run.metrics.read_text().splitlines()]
-    assert rates[-1] < 0.2 * max(rates) or len(rates) == 1, "the schedule did not end"
+    assert rates[-1] < 0.02 * max(rates) or len(rates) == 1, "the schedule did not end"
 
-    assert command("resume=timed").code in (0, 2)  # 0 where the time left has room for a step
+    assert command("resume=timed").code == 2
     assert command("resume=timed", "trainer.budget=5s").succeeded()
     more = checkpoint.load(run.pointer("last"))
     assert more.step > saved.step

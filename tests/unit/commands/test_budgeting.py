@@ -14,6 +14,7 @@ from cnn_cli.commands import budgeting
 from cnn_cli.commands.budgeting import fit
 from cnn_cli.data.plan import Plan
 from cnn_cli.engine import checkpoint
+from cnn_cli.engine.budget import Calendar, Pace
 from cnn_cli.errors import UserError
 from cnn_cli.run import Run
 
@@ -249,3 +250,17 @@ def test_where_a_crop_is_cut_changes_no_weight(capsys) -> None:
     assert "crops after gathering" in " ".join(capsys.readouterr().out.split())
     weights = last(other).model
     assert all(torch.equal(value, weights[name]) for name, value in last(one).model.items())
+
+
+def test_a_finished_run_is_refused_by_what_its_last_validation_took(tmp_path) -> None:
+    """Its checkpoint was written before that was known: 0.05 s expected, 2.8 s taken."""
+    run = Run(tmp_path)
+    run.report.mkdir()
+    told = {"metrics": {}, "cost": {"train_seconds": 9.8}, "provenance": {}}
+    (run.report / "report.json").write_text(json.dumps(told))
+    task = SimpleNamespace(run=run, calendar=Calendar(100), trainer=SimpleNamespace(budget="10s"))
+    pace = Pace(10.0, 0.1, 0.5, read_step=7, read_at=7.0)
+    state = SimpleNamespace(pace=pace, step=7, total=8, elapsed=7.0)
+    with pytest.raises(UserError, match="has used its time"):
+        budgeting.go_on(task, state)
+    assert state.elapsed == 9.8
