@@ -71,6 +71,8 @@ class EvaluateConfig:
     """views of a picture that are averaged"""
     class_map: Mapping[str, str] | None
     """names of the data's classes -> names of the model's, where they differ"""
+    calibrated: bool
+    """probabilities by the temperature of the validation pictures, fitted where it is not yet"""
     require: Mapping[str, float | None]
     run: RunsConfig
     output: str | None
@@ -136,6 +138,8 @@ class PredictConfig:
     images: str
     """a file, a folder (searched through) or a glob"""
     top_k: Count
+    calibrated: bool
+    """probabilities by the temperature of the validation pictures"""
     device: DeviceConfig
     batch_size: Count
     run: RunsConfig

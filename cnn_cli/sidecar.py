@@ -30,6 +30,11 @@ def path_of(checkpoint: Path) -> Path:
     return checkpoint.with_suffix(".json")
 
 
+def calibration_of(checkpoint: Path) -> Path:
+    """Where the temperature fitted for it is kept."""
+    return checkpoint.with_suffix(".calibration.json")
+
+
 def write(checkpoint: Path, step: int, size: int, sha256: str) -> None:
     """Commit a checkpoint whose file is on the disk."""
     record = {"step": step, "checkpoint": checkpoint.name, "size": size, "sha256": sha256}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cnn_cli import build
+from cnn_cli.commands import calibrating
 from cnn_cli.commands.reporting import check_required, check_sensible, evaluate, list_files
 from cnn_cli.commands.trained import (
     evaluation_node,
@@ -38,14 +39,11 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
         markup=False,
     )
     warn_of_other_pictures(dataset, node, trained, config.split, display)
+    batch_size = config.batch_size or trained.batch_size
+    if config.calibrated:
+        trained = calibrating.ready(trained, dataset, device, batch_size, display)
     report, predictions = evaluate(
-        trained,
-        dataset,
-        config.split,
-        config.class_map or {},
-        device,
-        config.batch_size or trained.batch_size,
-        display,
+        trained, dataset, config.split, config.class_map or {}, device, batch_size, display
     )
     what = f"{dataset.name}-{config.split}"
     target = output_folder(config.output, path, config.run.root, "evaluate", what, folder)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
+from cnn_cli.commands.calibrating import with_temperature
 from cnn_cli.commands.trained import Trained, find, load, output_folder
 from cnn_cli.config import PredictConfig
 from cnn_cli.data.folder_tree import SUFFIXES
@@ -40,6 +41,7 @@ def run(config: PredictConfig, overrides: list[str], folder: Path | None) -> int
     paths = find_images(config.images)
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
+    trained = with_temperature(trained, display) if config.calibrated else trained
     what = f"{len(paths)}-pictures"
     target = output_folder(config.output, path, config.run.root, "predict", what, folder)
     with counting(display.console, "pictures", len(paths)) as advance:
@@ -114,7 +116,7 @@ def _probabilities(trained: Trained, images: list[Tensor], device: Device) -> Te
         return torch.empty(0, len(trained.classes))
     with torch.inference_mode(), device.autocast():
         logits: Tensor = trained.model(device.input(torch.stack(images)))
-    return logits.cpu().double().softmax(dim=1)
+    return (logits.cpu().double() / trained.temperature).softmax(dim=1)
 
 
 def _answer(path: Path, row: Tensor, classes: tuple[str, ...], top_k: int) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cnn_cli.commands.calibrating import calibrated
 from cnn_cli.commands.trained import Trained
 from cnn_cli.data.contract import Dataset, Split
 from cnn_cli.data.relabel import Relabelled
@@ -14,6 +15,7 @@ from cnn_cli.engine.display import Display, counting
 from cnn_cli.engine.predict import Predictions, predict
 from cnn_cli.engine.saving import versions
 from cnn_cli.errors import UserError, closest
+from cnn_cli.report.calibration import surety
 from cnn_cli.report.report import Report, metrics
 
 TOP = 5
@@ -73,13 +75,18 @@ def evaluate(
             trained.model, split.to(device.place), trained.classes, device, batch_size, advance
         )
     seconds = time.monotonic() - start
+    origin = _provenance(trained, dataset, split_name, device)
+    if trained.temperature != 1:
+        origin["temperature"] = trained.temperature
+        origin["without_temperature"] = surety(found.probabilities, found.labels)
+        found = calibrated(found, trained.temperature)
     cost = {
         "parameters": sum(p.numel() for p in trained.model.parameters()),
         "train_seconds_to_these_weights": round(trained.elapsed, 3),
         "evaluate_seconds": round(seconds, 3),
         "images_per_second": round(len(split) / seconds, 1),
     }
-    return Report(metrics(found), cost, _provenance(trained, dataset, split_name, device)), found
+    return Report(metrics(found), cost, origin), found
 
 
 def _provenance(

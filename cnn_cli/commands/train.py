@@ -7,11 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnn_cli import build, pretrained, sidecar
-from cnn_cli.commands import budgeting, check, crossvalidation, first_weights, sizing, wiring
-from cnn_cli.commands.overview import next_commands, overview, resume_command
-from cnn_cli.commands.reporting import check_required, check_sensible, evaluate, list_files
-from cnn_cli.commands.trained import check_shapes, find, load
+from cnn_cli import pretrained, sidecar
+from cnn_cli.commands import (
+    budgeting,
+    check,
+    concluding,
+    crossvalidation,
+    first_weights,
+    sizing,
+    wiring,
+)
+from cnn_cli.commands.overview import overview, resume_command
+from cnn_cli.commands.reporting import check_sensible
+from cnn_cli.commands.trained import check_shapes, find
 from cnn_cli.config import TrainConfig
 from cnn_cli.device import choose
 from cnn_cli.engine import checkpoint
@@ -28,9 +36,6 @@ from cnn_cli.errors import TrainingError, UserError
 from cnn_cli.files import replacing, write_json
 from cnn_cli.inputs import located, selection
 from cnn_cli.lock import claimed
-from cnn_cli.report.files import CONFUSION, write_report
-from cnn_cli.report.report import Report
-from cnn_cli.report.text import print_report
 from cnn_cli.run import Run, find_checkpoint, find_run, run_folder, run_of
 from cnn_cli.signals import EXIT_CODES, Stopped
 
@@ -197,7 +202,7 @@ def _train_and_report(
         if ended == "time is up":
             command = f"{resume_command(task.run, config.trust)} trainer.max_time=null"
             display.say(f"go on later with: {command}", markup=False)
-        return _report(config, task, state, display, board)
+        return concluding.conclude(config, task, state, display, board)
     except (Stopped, KeyboardInterrupt):  # in the report: the training is saved already
         command = resume_command(task.run, config.trust)
         display.say(f"stopped; the report is made by: {command}", markup=False)
@@ -253,43 +258,3 @@ def _sample(task: Task, board: Board) -> None:
     targets = batch.labels.new_zeros(len(batch.labels), len(task.dataset.classes)).float()
     images, _ = task.settings.augmentation(batch.images, targets, 0, task.settings.cropped)
     board.images("pictures/augmented", images[:32], 0)
-
-
-def _report(
-    config: TrainConfig, task: Task, state: TrainState, display: Display, board: Board | None
-) -> int:
-    """The report on the test split from the best checkpoint's file, as by `evaluate`."""
-    path = find(str(task.run.folder), config.run.root, display, "best")
-    trained = load(path, task.device, config.trust)
-    has_test = len(task.dataset.test) > 0
-    split = "test" if has_test else "val" if len(task.dataset.val) else "train"
-    if not has_test:
-        display.say(f"no test pictures: the report is on the {split} split", style="yellow")
-    made, predictions = evaluate(
-        trained, task.dataset, split, {}, task.device, task.eval_batch_size, display
-    )
-    own = {"train_seconds": state.elapsed, "train_images": len(task.dataset.train)}
-    report = Report(made.metrics, {**made.cost, **own}, made.provenance)
-    task.run.clear_report()
-    folder = task.run.report
-    files = write_report(report, predictions, folder)
-    which = "best" if trained.step == state.best_step else "last"
-    epoch = -(-trained.step // task.plan.steps_per_epoch)
-    display.say(f"\n{split} split, {which} weights (epoch {epoch})", style="bold")
-    for console in display.consoles:
-        print_report(console, report, folder)
-    if board:
-        _finish_board(board, config, report.metrics, folder, trained.step)
-    list_files(display, folder, files)
-    code = check_required(config.require, report, display)
-    if not display.brief:
-        display.say(next_commands(task.run, config.trust, validated=len(task.dataset.val) > 0))
-    return code
-
-
-def _finish_board(
-    board: Board, config: TrainConfig, metrics: Mapping[str, Any], folder: Path, step: int
-) -> None:
-    board.picture("confusion matrix", folder / CONFUSION, step)
-    final = {key: float(v) for key, v in metrics.items() if isinstance(v, int | float)}
-    board.hparams(build.flat(config), final, step)

@@ -36,6 +36,8 @@ class Trained:
     fingerprint: str
     path: Path
     tta: TTA = "none"
+    temperature: float = 1.0
+    """by which logits are divided before the softmax"""
 
     @property
     def batch_size(self) -> int:

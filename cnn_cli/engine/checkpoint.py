@@ -109,6 +109,7 @@ def point(run: Run, path: Path, best_step: int | None) -> None:
     record = {"step": int(path.stem.partition("-")[2]), "checkpoint": path.name, "best": best}
     write_json(folder / "last.json", {**record, "kept": kept, "obsolete": obsolete})
     for name in obsolete:
+        sidecar.calibration_of(folder / name).unlink(missing_ok=True)
         sidecar.path_of(folder / name).unlink(missing_ok=True)
         (folder / name).unlink(missing_ok=True)
 

@@ -44,6 +44,16 @@ def expected_error(found: list[dict[str, Any]]) -> float:
     return float(sum(gaps) / total)
 
 
+def surety(probabilities: Floats, labels: Ints) -> dict[str, float]:
+    """`loss`, the mean negative log-likelihood in nats, and `ece` of (N, K) probabilities."""
+    own = probabilities[np.arange(len(labels)), labels]
+    right = probabilities.argmax(axis=1) == labels
+    return {
+        "loss": float(-np.log(np.maximum(own, np.finfo(np.float64).tiny)).mean()),
+        "ece": expected_error(bins(probabilities.max(axis=1), right)),
+    }
+
+
 def classwise_error(probabilities: Floats, labels: Ints) -> float:
     """The expected error of each class's own probability, averaged over the classes.
 
