@@ -69,6 +69,10 @@ class Augmentation:
         self.mixes = any(getattr(op, "mixes", True) for op in self.ops.values())
         """whether an op may change targets"""
 
+    def of(self, plan: Plan) -> "Augmentation":
+        """The same for batches of another plan."""
+        return Augmentation(self.ops, self.seed, self.until, plan)
+
     def window(self, size: int) -> Window | None:
         """The leading padded crop, for a source to perform while it gathers; None if there is none.
 

@@ -5,6 +5,7 @@ the first step; training itself then starts as if this had not been.
 """
 
 import copy
+import dataclasses
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -44,10 +45,12 @@ class Trial:
         task, state = self.task, self._copy
         state.model.train()
         batches = _endless(task.dataset.train, plan, task.window)
+        augmentation = task.settings.augmentation.of(plan)
+        settings = dataclasses.replace(task.settings, augmentation=augmentation)
 
         def step() -> int:
             batch = next(batches)
-            train_step(state, batch, task.settings, task.device)
+            train_step(state, batch, settings, task.device)
             state.step += 1
             task.device.synchronize()
             return len(batch.labels)

@@ -13,7 +13,7 @@ from cnn_cli.cli import main
 from cnn_cli.commands import budgeting
 from cnn_cli.commands.budgeting import fit
 from cnn_cli.data.plan import Plan
-from cnn_cli.engine import checkpoint
+from cnn_cli.engine import budget, checkpoint
 from cnn_cli.engine.budget import Calendar, Pace
 from cnn_cli.errors import UserError
 from cnn_cli.run import Run
@@ -235,6 +235,22 @@ def test_a_trial_leaves_the_state_as_it_was(monkeypatch) -> None:
     monkeypatch.setattr(budgeting, "fit", watched)
     trained("watched", "trainer.budget=2s")
     assert kept == {"same": True, "rest": (0, {}, 0)}
+
+
+def test_smaller_batches_are_tried_with_mirror_images_in_turn(monkeypatch) -> None:
+    """Which pictures a step has depends on the batch, and which are mirrored on the pictures."""
+    monkeypatch.setattr(budget, "FEWEST_STEPS", 10**6)
+    tried: list[int] = []
+    real = budgeting.Trial.steps
+
+    def watched(trial: Any, plan: Plan, seconds: float) -> tuple[float, ...]:
+        tried.append(plan.batch_size)
+        return real(trial, plan, seconds)
+
+    monkeypatch.setattr(budgeting.Trial, "steps", watched)
+    trained("turned", "trainer.budget=2s", "augmentation=alternating", "dataset.mirror=true",
+            "trainer.batch_size=64")  # fmt: skip
+    assert tried[:2] == [64, 32]
 
 
 def test_a_check_of_the_set_up_takes_a_budget(capsys) -> None:
