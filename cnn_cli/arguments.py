@@ -54,7 +54,7 @@ CHOICES = {
 }
 
 PATH_KEYS = {"checkpoint", "resume", "images", "output", "model.weights", "baseline"}
-PATH_KEYS |= {"run.dir", "run.name", "dataset.url", "dataset.file"}
+PATH_KEYS |= {"slices", "run.dir", "run.name", "dataset.url", "dataset.file"}
 NOT_EXPANDED = {"run.name", "dataset.url"}
 
 

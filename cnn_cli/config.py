@@ -75,6 +75,8 @@ class EvaluateConfig:
     """probabilities by the temperature of the validation pictures, fitted where it is not yet"""
     require: Mapping[str, float | None]
     run: RunsConfig
+    slices: str | None
+    """CSV whose first column names pictures, and whose others tell of them"""
     output: str | None
     trust: tuple[str, ...]
 

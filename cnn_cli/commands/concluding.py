@@ -1,12 +1,14 @@
 """The end of a training: its report on the test split, by the code of `evaluate`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cnn_cli import build
 from cnn_cli.commands import calibrating
 from cnn_cli.commands.overview import next_commands
+from cnn_cli.commands.publishing import publish
 from cnn_cli.commands.reporting import check_required, evaluate, list_files
 from cnn_cli.commands.trained import find, load
 from cnn_cli.config import TrainConfig
@@ -14,8 +16,7 @@ from cnn_cli.engine.display import Display
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
-from cnn_cli.report.files import CONFUSION, write_report
-from cnn_cli.report.report import Report
+from cnn_cli.report.files import CONFUSION
 from cnn_cli.report.text import print_report
 
 
@@ -29,14 +30,12 @@ def conclude(
     split = "test" if has_test else "val" if len(task.dataset.val) else "train"
     if not has_test:
         display.say(f"no test pictures: the report is on the {split} split", style="yellow")
-    made, predictions = evaluate(
-        trained, task.dataset, split, {}, task.device, task.eval_batch_size, display
-    )
+    made = evaluate(trained, task.dataset, split, {}, task.device, task.eval_batch_size, display)
     own = {"train_seconds": state.elapsed, "train_images": len(task.dataset.train)}
-    report = Report(made.metrics, {**made.cost, **own}, made.provenance)
+    report = replace(made.report, cost={**made.report.cost, **own})
     task.run.clear_report()
     folder = task.run.report
-    files = write_report(report, predictions, folder)
+    files = publish(replace(made, report=report), trained, folder)
     which = "best" if trained.step == state.best_step else "last"
     epoch = -(-trained.step // task.plan.steps_per_epoch)
     display.say(f"\n{split} split, {which} weights (epoch {epoch})", style="bold")

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from cnn_cli import build
-from cnn_cli.commands import calibrating
+from cnn_cli.commands import calibrating, slicing
+from cnn_cli.commands.publishing import publish
 from cnn_cli.commands.reporting import check_required, check_sensible, evaluate, list_files
 from cnn_cli.commands.trained import (
     evaluation_node,
@@ -16,13 +17,13 @@ from cnn_cli.commands.trained import (
 from cnn_cli.config import EvaluateConfig
 from cnn_cli.device import choose
 from cnn_cli.engine.display import Display
-from cnn_cli.report.files import write_report
 from cnn_cli.report.text import print_report
 
 
 def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> int:
     """Evaluate, print and write the report; 3 where a required figure is missed, else 0."""
     display = Display()
+    table = None if config.slices is None else slicing.read(config.slices)
     device = choose(config.device)
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
@@ -42,12 +43,12 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     batch_size = config.batch_size or trained.batch_size
     if config.calibrated:
         trained = calibrating.ready(trained, dataset, device, batch_size, display)
-    report, predictions = evaluate(
-        trained, dataset, config.split, config.class_map or {}, device, batch_size, display
+    made = evaluate(
+        trained, dataset, config.split, config.class_map or {}, device, batch_size, display, table
     )
     what = f"{dataset.name}-{config.split}"
     target = output_folder(config.output, path, config.run.root, "evaluate", what, folder)
-    files = write_report(report, predictions, target)
-    print_report(display.console, report, target)
+    files = publish(made, trained, target)
+    print_report(display.console, made.report, target)
     list_files(display, target, files)
-    return check_required(config.require, report, display)
+    return check_required(config.require, made.report, display)

@@ -3,10 +3,13 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cnn_cli.commands import slicing
 from cnn_cli.commands.calibrating import calibrated
+from cnn_cli.commands.measuring import cost
 from cnn_cli.commands.trained import Trained
 from cnn_cli.data.contract import Dataset, Split
 from cnn_cli.data.relabel import Relabelled
@@ -17,6 +20,8 @@ from cnn_cli.engine.saving import versions
 from cnn_cli.errors import UserError, closest
 from cnn_cli.report.calibration import surety
 from cnn_cli.report.report import Report, metrics
+from cnn_cli.report.slices import slices
+from cnn_cli.report.traits import Watched, sizes
 
 TOP = 5
 """Classes that top-5 accuracy accepts."""
@@ -58,6 +63,15 @@ def class_numbers(
     return tuple(model.index(name) for name in names)
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """A report, the predictions it was computed from, and the pictures they are about."""
+
+    report: Report
+    predictions: Predictions
+    split: Split
+
+
 def evaluate(
     trained: Trained,
     dataset: Dataset,
@@ -66,27 +80,48 @@ def evaluate(
     device: Device,
     batch_size: int,
     display: Display,
-) -> tuple[Report, Predictions]:
-    """Run the model over the split and compute the report."""
+    table: slicing.Table | None = None,
+) -> Evaluated:
+    """Run the model over the split and compute the report; `table` is a CSV of slices."""
     split = split_of(dataset, split_name, trained, class_map)
+    columns: slicing.Columns = {}
+    if table is not None:
+        columns, note = slicing.columns(table, split.names)
+        display.say(note, style="yellow", markup=False) if note else None
     start = time.monotonic()
+    watched = Watched(split).to(device.place)
     with counting(display.console, f"{split_name} split", len(split)) as advance:
-        found = predict(
-            trained.model, split.to(device.place), trained.classes, device, batch_size, advance
-        )
+        found = predict(trained.model, watched, trained.classes, device, batch_size, advance)
     seconds = time.monotonic() - start
+    spent = cost(trained, device, len(split), seconds)
+    if trained.plain is not None:
+        spent["tta"] = _gain(trained, watched, found, device, batch_size, seconds)
     origin = _provenance(trained, dataset, split_name, device)
     if trained.temperature != 1:
         origin["temperature"] = trained.temperature
         origin["without_temperature"] = surety(found.probabilities, found.labels)
         found = calibrated(found, trained.temperature)
-    cost = {
-        "parameters": sum(p.numel() for p in trained.model.parameters()),
-        "train_seconds_to_these_weights": round(trained.elapsed, 3),
-        "evaluate_seconds": round(seconds, 3),
-        "images_per_second": round(len(split) / seconds, 1),
+    traits = {**watched.traits(), **_sizes(split), **columns}
+    parts = slices(traits, found.predicted == found.labels)
+    return Evaluated(Report(metrics(found), spent, origin, parts), found, split)
+
+
+def _gain(
+    trained: Trained, split: Split, found: Predictions, device: Device, batch: int, seconds: float
+) -> dict[str, float]:
+    """What the views of test-time augmentation bring, and what they cost."""
+    start = time.monotonic()
+    plain = predict(trained.plain or trained.model, split, trained.classes, device, batch)
+    once = time.monotonic() - start
+    return {
+        "accuracy_without": plain.accuracy,
+        "gain": found.accuracy - plain.accuracy,
+        "times_as_long": round(seconds / once, 2),
     }
-    return Report(metrics(found), cost, origin), found
+
+
+def _sizes(split: Split) -> dict[str, slicing.Floats]:
+    return {} if split.paths is None else {"size": sizes(split.paths)}
 
 
 def _provenance(
@@ -98,6 +133,7 @@ def _provenance(
         "run": trained.title,
         "checkpoint": str(trained.path),
         "checkpoint_sha256": digest,
+        "model": str(trained.config["model"]["_target_"]).rpartition(".")[2],
         "step": trained.step,
         "dataset": dataset.name,
         "dataset_fingerprint": dataset.fingerprint,

@@ -36,6 +36,8 @@ class Trained:
     fingerprint: str
     path: Path
     tta: TTA = "none"
+    plain: nn.Module | None = None
+    """the model itself, where `model` averages views"""
     temperature: float = 1.0
     """by which logits are divided before the softmax"""
 
@@ -123,7 +125,8 @@ def with_views(trained: Trained, tta: TTA, *, mirrored: bool) -> Trained:
             "tta=flip: a mirrored picture may show another class here (dataset.mirror=false);"
             " tta=shift moves pictures without mirroring them"
         )
-    return replace(trained, model=Views(trained.model, tta, mirrored=mirrored), tta=tta)
+    views = Views(trained.model, tta, mirrored=mirrored)
+    return replace(trained, model=views, tta=tta, plain=trained.model)
 
 
 def warn_of_other_pictures(

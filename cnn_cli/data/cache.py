@@ -30,7 +30,7 @@ class Mapped(Resident):
 
     def to(self, device: torch.device) -> Self:
         """The same pictures, with batches that arrive on `device`."""
-        moved = type(self)(self._images.permute(0, 3, 1, 2), self.labels, self.names)
+        moved = type(self)(self._images.permute(0, 3, 1, 2), self.labels, self.names, self.paths)
         moved.device = device
         moved._labels = self.labels.to(device)
         return moved

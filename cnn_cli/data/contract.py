@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, Self
 
 import torch
@@ -61,6 +62,11 @@ class Split(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """What a person calls each picture: a file's path, or `test/00012`."""
+        ...
+
+    @property
+    def paths(self) -> Sequence[Path] | None:
+        """The file of each picture; None where they do not lie in files of their own."""
         ...
 
     @property

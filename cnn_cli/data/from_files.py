@@ -120,7 +120,7 @@ def _load(decoded: Mapping[str, Decoded], *, small: bool, keep: bool) -> dict[st
     blocks = torch.split(images, [len(split) for split in splits])
     kind = Resident if small else kept_pictures.Mapped
     return {
-        part: kind(images, split.labels, split.names)
+        part: kind(images, split.labels, split.names, split.paths)
         for (part, split), images in zip(decoded.items(), blocks, strict=True)
     }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -25,6 +26,10 @@ class Relabelled:
     @property
     def names(self) -> Sequence[str]:
         return self.split.names
+
+    @property
+    def paths(self) -> Sequence[Path] | None:
+        return self.split.paths
 
     @property
     def crops(self) -> bool:

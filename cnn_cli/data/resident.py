@@ -1,6 +1,7 @@
 """Pictures that live in memory as one uint8 tensor: a batch is one index operation."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -22,8 +23,14 @@ class Resident:
 
     crops = True
 
-    def __init__(self, images: Tensor, labels: Tensor, names: Sequence[str]) -> None:
-        """images (N, C, H, W) uint8; labels (N,) int64; one name a picture.
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        names: Sequence[str],
+        paths: Sequence[Path] | None = None,
+    ) -> None:
+        """images (N, C, H, W) uint8; labels (N,) int64; one name a picture, and its file if any.
 
         Raises ValueError where these do not fit together.
         """
@@ -35,6 +42,7 @@ class Resident:
             raise ValueError(f"{len(names)} names for {len(images)} pictures")
         self.labels = labels.cpu()
         self.names = names
+        self.paths = paths
         self.device = images.device
         self._images = images.permute(0, 2, 3, 1).contiguous()
         self._labels = labels.to(images.device)
@@ -46,7 +54,7 @@ class Resident:
         """The same pictures on `device`; a GPU short of memory gets them batch by batch."""
         if device == self.device:
             return self
-        moved = type(self)(self._images.permute(0, 3, 1, 2), self.labels, self.names)
+        moved = type(self)(self._images.permute(0, 3, 1, 2), self.labels, self.names, self.paths)
         moved.device = device
         moved._labels = self.labels.to(device)
         if _fits(moved._images, device):

@@ -8,12 +8,12 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 """A browser refuses everything that is not in the file itself."""
 
 
-def document(title: str, body: str, script: str = "") -> str:
-    """An HTML page with the common style; `body` is HTML, `title` plain text.
+def document(title: str, body: str, script: str = "", style: str = "") -> str:
+    """An HTML page with the common style, and `style` after it; `body` is HTML, `title` text.
 
     `script` is JavaScript that runs after the body; it may not hold `</script`.
     """
-    style = (PAGE / "style.css").read_text(encoding="utf-8")
+    style = (PAGE / "style.css").read_text(encoding="utf-8") + style
     after = f"<script>\n{script}\n</script>\n" if script else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

@@ -20,21 +20,24 @@ CSV_CLASSES = 100
 """Classes up to which predictions.csv has every probability; above, the TOP likeliest classes."""
 TOP = 5
 CONFUSION = "confusion_matrix.png"
+PAGE = "report.html"
 
 
-def write_report(report: Report, predictions: "Predictions", folder: Path) -> list[Path]:
+def write_report(report: Report, predictions: "Predictions", folder: Path, page: str) -> list[Path]:
     """Write every file of the report into `folder`, which exists; returns them.
 
-    Files: report.json (metrics, cost, provenance), report.txt, predictions.npz, predictions.csv,
-    confusion_matrix.png. Equal metrics have equal bytes in report.json.
+    `page` is the text of report.html. Beside it: report.json (metrics, cost, provenance, slices),
+    report.txt, predictions.npz, predictions.csv, confusion_matrix.png. Equal metrics have equal
+    bytes in report.json.
     """
     names = ("report.json", "report.txt", "predictions.npz", "predictions.csv")
-    paths = [folder / name for name in (*names, CONFUSION)]
-    contents = {"metrics": report.metrics, "cost": report.cost, "provenance": report.provenance}
+    paths = [folder / name for name in (*names, CONFUSION, PAGE)]
+    contents = {**vars(report), "slices": list(report.slices)}
     paths[1].write_bytes(_bytes(report_text(report, predictions)))
     write_arrays(predictions, paths[2])
     write_table(predictions, paths[3])
     write_confusion(report, paths[4])
+    paths[5].write_bytes(_bytes(page))
     for path in paths[1:]:
         flush_file(path)
     with replacing(paths[0]) as file:  # the last: where it is, the others are whole

@@ -1,7 +1,7 @@
 """What predictions are worth: every figure of the report, computed from them and nothing else."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from cnn_cli.errors import TrainingError, UserError
 from cnn_cli.report import agreement
 from cnn_cli.report.calibration import bins, classwise_error, coverage, expected_error
 from cnn_cli.report.ranking import auc_interval, average_precision, roc_auc
+from cnn_cli.report.suspects import suspects
 from cnn_cli.report.uncertainty import RESAMPLED, baselines, headline_intervals
 from cnn_cli.visualize.confusion import confused_pairs, confusion_counts
 
@@ -34,6 +35,8 @@ class Report:
     metrics: Mapping[str, Any]
     cost: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    slices: Sequence[Mapping[str, Any]] = ()
+    """report.slices of pictures by what they look like, and of a user's table"""
 
 
 def metrics(predictions: "Predictions") -> dict[str, Any]:
@@ -72,6 +75,7 @@ def metrics(predictions: "Predictions") -> dict[str, Any]:
         "per_class": per_class,
         "confusion": counts.tolist(),
         "most_confused": most_confused(counts, predictions.classes, MOST_CONFUSED),
+        "suspects": suspects(predictions),
     }
 
 

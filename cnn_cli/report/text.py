@@ -1,6 +1,6 @@
 """The report to read: a table on the console and report.txt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +43,25 @@ def print_report(console: Console, report: Report, folder: Path | None = None) -
     for name, value in _headlines(metrics):
         console.print(Text.assemble((f"  {name:<19}", "dim"), (value, "bold")))
     console.print(Text(f"  {RANGES}", "dim"))
-    pairs = metrics["most_confused"][:PAIRS_SHOWN]
-    if pairs:
-        console.print(Text("  most confused", "dim"))
-    for pair in pairs:
-        console.print(Text(f"    {_pair_line(pair)}"), overflow="fold", highlight=False)
+    pairs = [_pair_line(pair) for pair in metrics["most_confused"][:PAIRS_SHOWN]]
+    _print_list(console, "most confused", pairs)
+    _print_list(console, "worse than elsewhere, beyond noise", _worse(report)[:PAIRS_SHOWN])
+
+
+def _print_list(console: Console, title: str, lines: Sequence[str]) -> None:
+    if lines:
+        console.print(Text(f"  {title}", "dim"))
+    for line in lines:
+        console.print(Text(f"    {line}"), overflow="fold", highlight=False)
+
+
+def _worse(report: Report) -> list[str]:
+    """Slices that are flagged, the surest first."""
+    flagged = sorted((row for row in report.slices if row["worse"]), key=lambda row: row["p"])
+    return [
+        f"{row['trait']} {row['slice']}: {row['accuracy']:.2%} of {row['images']:,} pictures"
+        for row in flagged
+    ]
 
 
 def report_text(report: Report, predictions: "Predictions") -> str:
@@ -63,10 +77,11 @@ def report_text(report: Report, predictions: "Predictions") -> str:
         zero_division=0,
     )
     headlines = [f"{name:<19}{value}" for name, value in _headlines(report.metrics)]
-    pairs = [f"  {_pair_line(pair)}" for pair in report.metrics["most_confused"]]
-    return "\n".join(
-        [str(table), *headlines, RANGES, "", "most confused", *(pairs or ["  none"]), ""]
-    )
+    pairs = [f"  {_pair_line(pair)}" for pair in report.metrics["most_confused"]] or ["  none"]
+    lines = [str(table), *headlines, RANGES, "", "most confused", *pairs, ""]
+    if worse := _worse(report):
+        lines += ["worse than elsewhere, beyond noise", *(f"  {line}" for line in worse), ""]
+    return "\n".join(lines)
 
 
 def _headlines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -87,7 +102,10 @@ def _headlines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     majority = metrics["baselines"]["majority"]
     chance = metrics["baselines"]["random"]["accuracy"]
     told = f"always {majority['class']} {majority['accuracy']:.2%}, by chance {chance:.2%}"
-    return [*lines, ("without looking", told)]
+    lines.append(("without looking", told))
+    doubted = metrics["suspects"]["count"]
+    told = "1 picture" if doubted == 1 else f"{doubted:,} pictures"
+    return [*lines, ("suspected labels", f"{told}, see report.html")] if doubted else lines
 
 
 def _share(metrics: Mapping[str, Any], key: str) -> str:

@@ -41,6 +41,12 @@ def test_scaling_is_that_of_the_logits_and_keeps_the_order() -> None:
     assert scaled(np.eye(3), 2.0).sum(axis=1) == pytest.approx(np.ones(3))
 
 
-def test_a_model_that_is_always_right_is_made_no_surer_than_the_limit() -> None:
+def test_a_model_that_has_thirty_of_thirty_right_is_sure_as_if_it_had_31_of_32() -> None:
     chances = np.tile([0.6, 0.4], (30, 1))
+    found = fitted(chances, np.zeros(30, dtype=np.int64))
+    assert scaled(chances, found)[0] == pytest.approx([31 / 32, 1 / 32], rel=1e-4)
+
+
+def test_the_search_ends_at_its_limits() -> None:
+    chances = np.tile([0.501, 0.499], (30, 1))
     assert fitted(chances, np.zeros(30, dtype=np.int64)) == pytest.approx(LIMITS[0], rel=1e-3)

@@ -1,0 +1,75 @@
+"""The pictures of report.html, each with what is said of it."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from cnn_cli.report.examples import SUSPECTS, Album
+from cnn_cli.report.report import Report
+
+if TYPE_CHECKING:
+    from cnn_cli.engine.predict import Predictions
+
+
+def caption(predictions: "Predictions", index: int) -> list[str]:
+    """The true class, the predicted one, both with their probabilities, and the picture's name."""
+    label, guess = int(predictions.labels[index]), int(predictions.predicted[index])
+    chances = predictions.probabilities[index]
+    return [
+        f"{predictions.classes[label]} {_percent(float(chances[label]))}",
+        f"{predictions.classes[guess]} {_percent(float(chances[guess]))}",
+        predictions.names[index],
+    ]
+
+
+def worst(predictions: "Predictions", album: Album, wrong: Sequence[int]) -> str:
+    """The mistakes with the highest loss."""
+    if not wrong:
+        return "<p>There are none.</p>"
+    note = "<p>Their own class got the least probability. Often a label is wrong, or a picture.</p>"
+    return note + _gallery(predictions, album, wrong)
+
+
+def suspected(report: Report, predictions: "Predictions") -> list[int]:
+    """Numbers of the pictures whose label may be wrong, the first SUSPECTS."""
+    places = {name: place for place, name in enumerate(predictions.names)}
+    listed = report.metrics["suspects"]["listed"][:SUSPECTS]
+    return [places[row["picture"]] for row in listed]
+
+
+def suspects(
+    report: Report, predictions: "Predictions", album: Album, doubted: Sequence[int]
+) -> str:
+    """Pictures that another class claims and their own does not."""
+    count = report.metrics["suspects"]["count"]
+    if not count:
+        return ""
+    pictures = "one picture" if count == 1 else f"{count:,} pictures"
+    note = (
+        f"<p>For {pictures} another class is at least as probable as it usually is for its own, and"
+        " the given class is not (confident learning, Northcutt et al. 2021). Look at them: a label"
+        " may be wrong, or the model is. report.json lists the first 50.</p>"
+    )
+    return note + _gallery(predictions, album, doubted)
+
+
+def _gallery(predictions: "Predictions", album: Album, indices: Sequence[int]) -> str:
+    items = [_item(predictions, album, i) for i in indices if i in album.pictures]
+    return f'<ul class="gallery">{"".join(items)}</ul>'
+
+
+def _item(predictions: "Predictions", album: Album, index: int) -> str:
+    true, guess, name = (escape(text) for text in caption(predictions, index))
+    shown = name.rpartition("/")[2]
+    return (
+        f'<li><img src="{album.pictures[index]}" alt="{name}: {true}, taken for {guess}">'
+        f'<span class="is-wrong">{guess}</span><span class="is-true">{true}</span>'
+        f'<span class="quiet small" title="{name}">{shown}</span></li>'
+    )
+
+
+def _percent(chance: float) -> str:
+    """Whole percents where they say enough: never 100 % or 0 % for what is not."""
+    if 0.995 <= chance < 1:
+        return f"{min(100 * chance, 99.99):.2f}\u00a0%"
+    return "<\u00a01\u00a0%" if 0 < chance < 0.01 else f"{100 * chance:.0f}\u00a0%"

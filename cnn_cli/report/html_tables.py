@@ -1,0 +1,285 @@
+"""The tables of report.html."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_cli.report.report import Report
+from cnn_cli.report.wording import amount, bytes_told, share, span
+from cnn_cli.visualize.confusion import confused_pairs
+
+if TYPE_CHECKING:
+    from cnn_cli.report.html import Background
+
+Ints = NDArray[np.int64]
+
+MATRIX = 30
+"""Classes up to which the whole matrix is shown; above, its PAIRS worst cells."""
+PAIRS = 100
+FIGURES = {
+    "accuracy": "Accuracy",
+    "top5_accuracy": "Top-5 accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro F1",
+    "weighted_f1": "Weighted F1",
+    "macro_precision": "Macro precision",
+    "macro_recall": "Macro recall",
+    "kappa": "Cohen's kappa",
+    "mcc": "Matthews correlation",
+    "roc_auc": "ROC AUC, one class against the rest, mean",
+    "average_precision": "Average precision, mean",
+    "loss": "Log loss, nats",
+    "brier": "Brier score",
+}
+COLUMNS = {
+    "support": "Pictures",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+}
+
+
+def numbers(metrics: Mapping[str, Any]) -> str:
+    """Every headline figure with its interval."""
+    few = len(metrics["per_class"]) <= 5
+    rows = []
+    for key, name in FIGURES.items():
+        if metrics[key] is None or (few and key == "top5_accuracy"):
+            continue
+        value = share(metrics[key]) if "accuracy" in key else f"{metrics[key]:.4f}"
+        cells = f'<th scope="row">{name}</th><td>{value}</td><td class="quiet">'
+        rows.append(f"<tr>{cells}{span(metrics, key)}</td></tr>")
+    head = '<th scope="col">Figure</th><th scope="col">Value</th><th scope="col">95 % interval</th>'
+    return _table(head, rows)
+
+
+def classes(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A row for each class; a click on a heading sorts."""
+    heads = [_sorter("Class", "text"), *(_sorter(name, "number") for name in COLUMNS.values())]
+    body = []
+    for row in rows:
+        cells = [f'<th scope="row">{escape(row["name"])}</th>']
+        cells += [_class_cell(row, key) for key in COLUMNS]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    note = (
+        "Behind a value: its 95 % interval. A heading sorts, a second click turns the order round."
+    )
+    return f'<p class="quiet small">{note}</p>' + _table("".join(heads), body, "tall", "sortable")
+
+
+def _table(head: str, rows: Sequence[str], box: str = "", kind: str = "") -> str:
+    """`head` holds the cells of the headings, `rows` whole rows."""
+    return (
+        f'<div class="wide {box}"><table class="{kind}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _sorter(name: str, kind: str) -> str:
+    return (
+        f'<th scope="col" aria-sort="none" data-kind="{kind}"><button type="button">{name}'
+        '<span aria-hidden="true"></span></button></th>'
+    )
+
+
+def _class_cell(row: Mapping[str, Any], key: str) -> str:
+    value = row[key]
+    if value is None:
+        return '<td data-value="-1" class="quiet">–</td>'
+    if key == "support":
+        return f'<td data-value="{value}">{value:,}</td>'
+    between = ""
+    if key in row["intervals"] and row["intervals"][key] is not None:
+        low, high = row["intervals"][key]
+        between = f' <span class="quiet small">{low:.3f}–{high:.3f}</span>'
+    return f'<td data-value="{value!r}">{value:.4f}{between}</td>'
+
+
+def confusion(counts: Ints, names: tuple[str, ...]) -> str:
+    """The matrix, or of many classes its worst cells; each is a button that shows its pictures."""
+    shown = '<div id="examples" aria-live="polite"></div>'
+    if len(names) > MATRIX:
+        return _worst_cells(counts, names) + shown
+    return _matrix(counts, names) + shown
+
+
+def _matrix(counts: Ints, names: tuple[str, ...]) -> str:
+    support = np.maximum(counts.sum(axis=1), 1)
+    most = max(0.02, float((counts / support[:, None] * (1 - np.eye(len(names)))).max()))
+    heads = "".join(f'<th scope="col"><span>{escape(name)}</span></th>' for name in names)
+    body = []
+    for true, name in enumerate(names):
+        cells = [
+            _matrix_cell(counts, (true, predicted), names, float(support[true]), most)
+            for predicted in range(len(names))
+        ]
+        body.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>')
+    note = (
+        "Rows are the true classes, columns what they were taken for. A click on a cell shows its"
+        " pictures; arrow keys go from cell to cell."
+    )
+    return (
+        f'<p class="quiet small">{note} <label><input type="checkbox" id="as-shares"> as shares of'
+        ' the row</label></p><div class="wide"><table id="matrix"><thead><tr><td class="corner">'
+        f"</td>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _matrix_cell(
+    counts: Ints, cell: tuple[int, int], names: tuple[str, ...], support: float, most: float
+) -> str:
+    count = int(counts[cell])
+    if not count:
+        return '<td class="none">·</td>'
+    true, predicted = cell
+    part = count / support
+    colour = "--right" if true == predicted else "--wrong"
+    depth = 0.08 + 0.62 * (part if true == predicted else part / most)
+    told = f"{names[true]}, taken for {names[predicted]}: {count}"
+    return (
+        f'<td style="background:rgba(var({colour}),{depth:.2f})"><button type="button"'
+        f' data-cell="{true},{predicted}" data-count="{count:,}" data-share="{100 * part:.1f} %"'
+        f' aria-label="{escape(told)}">{count:,}</button></td>'
+    )
+
+
+def _worst_cells(counts: Ints, names: tuple[str, ...]) -> str:
+    support = counts.sum(axis=1)
+    listed = confused_pairs(counts, PAIRS)
+    if not listed:
+        return "<p>There are no mistakes.</p>"
+    body = []
+    for true, predicted in listed:
+        count = int(counts[true, predicted])
+        part = count / int(support[true])
+        button = (
+            f'<button type="button" data-cell="{true},{predicted}" aria-label="show the pictures of'
+            f' {escape(names[true])} taken for {escape(names[predicted])}">show</button>'
+        )
+        body.append(
+            f'<tr><td>{escape(names[true])}</td><td class="text">{escape(names[predicted])}</td>'
+            f'<td data-value="{count}">{count:,}</td><td data-value="{part!r}">{100 * part:.1f} %'
+            f"</td><td>{button}</td></tr>"
+        )
+    heads = [_sorter("True class", "text"), _sorter("Taken for", "text")]
+    heads += [_sorter("Pictures", "number"), _sorter("Of the class", "number"), "<td></td>"]
+    wrong = int(counts.sum() - counts.diagonal().sum())
+    held = int(sum(counts[pair] for pair in listed))
+    note = (
+        f"Of {len(names):,} classes, the {len(listed)} fullest cells beside the diagonal: {held:,}"
+        f" of {wrong:,} mistakes."
+    )
+    return f'<p class="quiet small">{note}</p>' + _table("".join(heads), body, "tall", "sortable")
+
+
+def slices(report: Report) -> str:
+    """Accuracy of each slice; flagged where it is worse than the rest beyond noise."""
+    if not report.slices:
+        return ""
+    body = []
+    for row in report.slices:
+        low, high = row["interval"]
+        flag = '<span class="flag">▼ worse beyond noise</span>' if row["worse"] else ""
+        bar = (
+            f'<span class="bar" aria-hidden="true"><i style="left:{100 * low:.2f}%;width:'
+            f'{max(100 * (high - low), 0.4):.2f}%"></i></span>'
+        )
+        body.append(
+            f'<tr><th scope="row">{escape(row["trait"])}</th>'
+            f'<td class="text">{escape(row["slice"])}</td><td>{row["images"]:,}</td>'
+            f"<td>{share(row['accuracy'])}</td>"
+            f'<td class="quiet">{share(low)} to {share(high)}</td><td>{bar}</td>'
+            f'<td class="text">{flag}</td></tr>'
+        )
+    heads = "".join(
+        f'<th scope="col"{kind}>{name}</th>'
+        for name, kind in (
+            ("Trait", ""), ("Slice", ' class="text"'), ("Pictures", ""), ("Accuracy", ""),
+            ("95 % interval", ""), ("0 to 100 %", ""), ("", ""),
+        )
+    )  # fmt: skip
+    note = (
+        "Brightness and contrast are mean and standard deviation of the grey values, sharpness that"
+        " of their Laplacian, all of the pictures as the model sees them. Flagged is what Fisher's"
+        " exact test against all other pictures finds worse, corrected for the number of slices."
+    )
+    return f'<p class="quiet small">{note}</p>' + _table(heads, body)
+
+
+def cost(report: Report) -> str:
+    """What the model takes."""
+    given = report.cost
+    rows = {}
+    if "parameters" in given:
+        rows["Parameters"] = f"{given['parameters']:,}"
+    if "flops" in given:
+        rows["Arithmetic for a picture"] = f"{amount(given['flops'])}FLOPs"
+    if "latency_ms" in given:
+        latency = given["latency_ms"]
+        rows["Latency of one picture"] = (
+            f"{latency['median']:.3g} ms (median), {latency['p95']:.3g} ms (95 % of"
+            f" {latency['runs']} runs were faster)"
+        )
+    if "images_per_second" in given:
+        rows["Throughput in this evaluation"] = f"{given['images_per_second']:,.0f} pictures/s"
+    for key, name in (
+        ("weights_bytes", "Weights in memory"),
+        ("checkpoint_bytes", "Checkpoint on disk, with what a resume needs"),
+        ("peak_memory_bytes", "Peak memory of the process, or of the GPU"),
+    ):
+        if given.get(key):
+            rows[name] = bytes_told(given[key])
+    if "train_seconds" in given:
+        rows["Training"] = f"{given['train_seconds']:,.1f} s on {given['train_images']:,} pictures"
+    if "tta" in given:
+        views = given["tta"]
+        rows["Test-time augmentation"] = (
+            f"{100 * views['gain']:+.2f} points over {share(views['accuracy_without'])}, for"
+            f" {views['times_as_long']:.1f} times the time"
+        )
+    device = report.provenance.get("device")
+    note = f'<p class="quiet small">On {escape(str(device))}.</p>' if device else ""
+    return note + _pairs(rows) if rows else ""
+
+
+def settings(report: Report, background: "Background") -> str:
+    """What gives this training again, and all that it depended on."""
+    parts = []
+    if background.command:
+        parts.append(f"<h3>The same training again</h3><pre>{escape(background.command)}</pre>")
+    if background.changed:
+        parts.append("<h3>What differs from the defaults</h3>" + _pairs(background.changed))
+    origin = dict(report.provenance)
+    environment = {key: value for key, value in background.environment.items() if key != "command"}
+    for name, given in (("Provenance", origin), ("Environment of the training", environment)):
+        if given:
+            table = _pairs(dict(_flat(given)))
+            parts.append(f"<details><summary>{name}</summary>{table}</details>")
+    if background.config:
+        pre = f"<pre>{escape(background.config)}</pre>"
+        parts.append(f"<details><summary>All settings</summary>{pre}</details>")
+    return "".join(parts)
+
+
+def _flat(given: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for key, value in given.items():
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{before}{key}.")
+        else:
+            told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            found.append((f"{before}{key}", told))
+    return found
+
+
+def _pairs(rows: Mapping[str, str]) -> str:
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td class="text">{escape(value)}</td></tr>'
+        for name, value in rows.items()
+    )
+    return f'<div class="wide"><table class="pairs"><tbody>{body}</tbody></table></div>'
