@@ -7,7 +7,7 @@ from html import escape
 from typing import Literal
 
 WIDE, TALL = 460, 260
-LEFT, RIGHT, TOP, BOTTOM = 68, 14, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 68, 24, 12, 44
 TICKS = 5
 
 

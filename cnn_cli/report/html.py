@@ -40,14 +40,15 @@ def page(report: Report, predictions: "Predictions", split: Split, background: B
     shown = cells(predictions, counts)
     wrong, doubted = mistakes(predictions), html_pictures.suspected(report, predictions)
     album = Album()
-    album.add(split, wrong[:12] + doubted)
-    album.add(split, wrong)
-    album.add(split, in_turn(list(shown.values())))
+    album.add(split, [*wrong, *doubted, *in_turn(list(shown.values()))])
+    confusion = html_tables.confusion(counts, predictions.classes)
+    if report.metrics["most_confused"]:
+        confusion += html_pictures.pairs(report, predictions, album, shown)
     sections = [
         ("numbers", "Figures", html_tables.numbers(report.metrics)),
         ("curves", "Learning curves", html_figures.curves(background.lines)),
         ("classes", "Classes", html_tables.classes(report.metrics["per_class"])),
-        ("confusion", "Confusion", html_tables.confusion(counts, predictions.classes)),
+        ("confusion", "Confusion", confusion),
         ("mistakes", "Worst mistakes", html_pictures.worst(predictions, album, wrong)),
         ("labels", "Suspected labels", html_pictures.suspects(report, predictions, album, doubted)),
         ("calibration", "Calibration", html_figures.calibration(report)),

@@ -1,11 +1,14 @@
 """The pictures of report.html, each with what is said of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from cnn_cli.report.examples import SUSPECTS, Album
 from cnn_cli.report.report import Report
+
+PAIRS = 6
+"""Pairs of classes that are shown with pictures."""
 
 if TYPE_CHECKING:
     from cnn_cli.engine.predict import Predictions
@@ -30,6 +33,26 @@ def worst(predictions: "Predictions", album: Album, wrong: Sequence[int]) -> str
     return note + _gallery(predictions, album, wrong)
 
 
+def pairs(
+    report: Report,
+    predictions: "Predictions",
+    album: Album,
+    shown: Mapping[tuple[int, int], Sequence[int]],
+) -> str:
+    """The classes mistaken for one another most often, with the worst pictures of each pair."""
+    places = {name: place for place, name in enumerate(predictions.classes)}
+    parts = []
+    for pair in report.metrics["most_confused"][:PAIRS]:
+        cell = places[pair["true"]], places[pair["predicted"]]
+        times = "once" if pair["count"] == 1 else f"{pair['count']:,} times"
+        told = f"{escape(pair['true'])} taken for {escape(pair['predicted'])}: {times}"
+        parts.append(
+            f'<div class="pair"><strong>{told}</strong>, {100 * pair["share"]:.1f}\u00a0% of the'
+            f" class{_gallery(predictions, album, shown.get(cell, ()))}</div>"
+        )
+    return "<h3>Mistaken most often, each with its worst pictures</h3>" + "".join(parts)
+
+
 def suspected(report: Report, predictions: "Predictions") -> list[int]:
     """Numbers of the pictures whose label may be wrong, the first SUSPECTS."""
     places = {name: place for place, name in enumerate(predictions.names)}
@@ -47,8 +70,9 @@ def suspects(
     pictures = "one picture" if count == 1 else f"{count:,} pictures"
     note = (
         f"<p>For {pictures} another class is at least as probable as it usually is for its own, and"
-        " the given class is not (confident learning, Northcutt et al. 2021). Look at them: a label"
-        " may be wrong, or the model is. report.json lists the first 50.</p>"
+        " the given class is not (confident learning, Northcutt et al. 2021). Either the label is"
+        " wrong or the model: the better the model, the oftener the label. report.json lists the"
+        " first 50.</p>"
     )
     return note + _gallery(predictions, album, doubted)
 

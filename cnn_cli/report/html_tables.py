@@ -124,9 +124,10 @@ def _matrix(counts: Ints, names: tuple[str, ...]) -> str:
         " pictures; arrow keys go from cell to cell."
     )
     return (
-        f'<p class="quiet small">{note} <label><input type="checkbox" id="as-shares"> as shares of'
-        ' the row</label></p><div class="wide"><table id="matrix"><thead><tr><td class="corner">'
-        f"</td>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        f'<p class="quiet small">{note}<br><label><input type="checkbox" id="as-shares"> shares of'
+        ' the row instead of counts</label></p><div class="wide"><table id="matrix">'
+        f'<thead><tr><td class="corner"></td>{heads}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
@@ -181,13 +182,15 @@ def slices(report: Report) -> str:
     """Accuracy of each slice; flagged where it is worse than the rest beyond noise."""
     if not report.slices:
         return ""
-    body = []
+    body, edges = [], [edge for row in report.slices for edge in row["interval"]]
+    left, right = min(edges), max(edges)
+    scale = 100 / ((right - left) or 1)
     for row in report.slices:
         low, high = row["interval"]
         flag = '<span class="flag">▼ worse beyond noise</span>' if row["worse"] else ""
         bar = (
-            f'<span class="bar" aria-hidden="true"><i style="left:{100 * low:.2f}%;width:'
-            f'{max(100 * (high - low), 0.4):.2f}%"></i></span>'
+            f'<span class="bar" aria-hidden="true"><i style="left:{scale * (low - left):.2f}%;'
+            f'width:{max(scale * (high - low), 0.8):.2f}%"></i></span>'
         )
         body.append(
             f'<tr><th scope="row">{escape(row["trait"])}</th>'
@@ -200,7 +203,7 @@ def slices(report: Report) -> str:
         f'<th scope="col"{kind}>{name}</th>'
         for name, kind in (
             ("Trait", ""), ("Slice", ' class="text"'), ("Pictures", ""), ("Accuracy", ""),
-            ("95 % interval", ""), ("0 to 100 %", ""), ("", ""),
+            ("95 % interval", ""), (f"{share(left)} to {share(right)}", ""), ("", ""),
         )
     )  # fmt: skip
     note = (

@@ -102,10 +102,7 @@ def _headlines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     majority = metrics["baselines"]["majority"]
     chance = metrics["baselines"]["random"]["accuracy"]
     told = f"always {majority['class']} {majority['accuracy']:.2%}, by chance {chance:.2%}"
-    lines.append(("without looking", told))
-    doubted = metrics["suspects"]["count"]
-    told = "1 picture" if doubted == 1 else f"{doubted:,} pictures"
-    return [*lines, ("suspected labels", f"{told}, see report.html")] if doubted else lines
+    return [*lines, ("without looking", told)]
 
 
 def _share(metrics: Mapping[str, Any], key: str) -> str:

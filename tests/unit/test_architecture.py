@@ -51,8 +51,8 @@ MAY_IMPORT = {
         " data augmentation models optim visualize inputs pretrained sources"
     ),
     "commands": (
-        f"{CONTRACTS} checking config sections inputs build pretrained device files sidecar signals"
-        " run lock engine report visualize data augmentation models optim commands"
+        f"{CONTRACTS} paths checking resolving config sections inputs build pretrained device files"
+        " sidecar signals run lock engine report visualize data augmentation models optim commands"
     ),
     "spaces": "errors",
     "arguments": "errors spaces",

@@ -25,7 +25,7 @@ def predictions(classes: int, images: int = 40) -> Predictions:
 def written(folder: Path, classes: int = 4) -> tuple[Report, Predictions, list[Path]]:
     given = predictions(classes)
     report = Report(metrics(given), {"seconds": 1.5}, {"checkpoint": None})
-    return report, given, write_report(report, given, folder)
+    return report, given, write_report(report, given, folder, "<!doctype html>größer")
 
 
 def test_all_files_are_written_and_returned(tmp_path: Path) -> None:
@@ -36,6 +36,7 @@ def test_all_files_are_written_and_returned(tmp_path: Path) -> None:
         "confusion_matrix.png",
         "predictions.csv",
         "predictions.npz",
+        "report.html",
         "report.json",
         "report.txt",
     ]
@@ -52,6 +53,7 @@ def test_the_json_holds_the_report_and_its_metrics_follow_from_the_arrays(tmp_pa
         "metrics": report.metrics,
         "cost": report.cost,
         "provenance": report.provenance,
+        "slices": [],
     }
     again = metrics(read_arrays(tmp_path / "predictions.npz"))
     assert encode(again) == encode(read["metrics"])
@@ -139,7 +141,7 @@ def test_names_in_any_script_and_stray_bytes_survive(tmp_path: Path) -> None:
     names = ("größe/猫.jpg", 'a "quoted", name.png', "stray-\udcff.png")
     given = Predictions(np.array([0, 1, 1]), np.eye(2)[[0, 1, 0]], names, ("猫", "$x_1$ [red]"))
     report = Report(metrics(given), {}, {"first": names[2]})
-    write_report(report, given, tmp_path)
+    write_report(report, given, tmp_path, names[2])
     assert read_arrays(tmp_path / "predictions.npz").names == names
     assert read_arrays(tmp_path / "predictions.npz").classes == given.classes
     assert json.loads((tmp_path / "report.json").read_bytes())["provenance"]["first"] == names[2]
