@@ -2,11 +2,12 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnn_cli.files import flush_file, replacing
 from cnn_cli.report.pictures import write_confusion
@@ -15,6 +16,8 @@ from cnn_cli.report.text import report_text
 
 if TYPE_CHECKING:
     from cnn_cli.engine.predict import Predictions
+
+Floats = NDArray[np.float64]
 
 CSV_CLASSES = 100
 """Classes up to which predictions.csv has every probability; above, the TOP likeliest classes."""
@@ -86,21 +89,12 @@ def write_table(predictions: "Predictions", path: Path) -> None:
         writer = csv.writer(file)
         head = ["name", "true", "predicted", "correct", "confidence"]
         writer.writerow(head + (_class_head(predictions.classes) if few else _top_head()))
-        for name, label, guess, chances in _rows(predictions):
+        for row, chances in enumerate(predictions.probabilities):
+            label, guess = int(predictions.labels[row]), int(chances.argmax())
             true, predicted = predictions.classes[label], predictions.classes[guess]
-            start = [name, true, predicted, int(label == guess), f"{chances[guess]:.8g}"]
-            rest = [f"{p:.8g}" for p in chances] if few else _top(chances, predictions.classes)
-            writer.writerow(start + rest)
-
-
-def _rows(predictions: "Predictions") -> Iterator[tuple[str, int, int, list[float]]]:
-    return zip(
-        predictions.names,
-        predictions.labels.tolist(),
-        predictions.predicted.tolist(),
-        predictions.probabilities.tolist(),
-        strict=True,
-    )
+            start = [predictions.names[row], true, predicted, int(label == guess)]
+            rest = _all(chances) if few else _top(chances, predictions.classes)
+            writer.writerow([*start, f"{chances[guess]:.8g}", *rest])
 
 
 def _class_head(classes: Sequence[str]) -> list[str]:
@@ -111,8 +105,12 @@ def _top_head() -> list[str]:
     return [head for rank in range(1, TOP + 1) for head in (f"top{rank}", f"p_top{rank}")]
 
 
-def _top(chances: Sequence[float], classes: Sequence[str]) -> list[str]:
-    best = sorted(range(len(chances)), key=lambda i: -chances[i])[:TOP]
+def _all(chances: Floats) -> list[str]:
+    return [f"{p:.8g}" for p in chances.tolist()]
+
+
+def _top(chances: Floats, classes: Sequence[str]) -> list[str]:
+    best = np.argsort(-chances, kind="stable")[:TOP].tolist()
     return [cell for i in best for cell in (classes[i], f"{chances[i]:.8g}")]
 
 

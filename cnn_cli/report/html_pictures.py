@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 def caption(predictions: "Predictions", index: int) -> list[str]:
     """The true class, the predicted one, both with their probabilities, and the picture's name."""
-    label, guess = int(predictions.labels[index]), int(predictions.predicted[index])
-    chances = predictions.probabilities[index]
+    label, chances = int(predictions.labels[index]), predictions.probabilities[index]
+    guess = int(chances.argmax())  # the first in a tie, as everywhere
     return [
-        f"{predictions.classes[label]} {_percent(float(chances[label]))}",
-        f"{predictions.classes[guess]} {_percent(float(chances[guess]))}",
+        f"{predictions.classes[label]} ({_percent(float(chances[label]))})",
+        f"{predictions.classes[guess]} ({_percent(float(chances[guess]))})",
         predictions.names[index],
     ]
 

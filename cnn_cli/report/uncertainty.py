@@ -32,11 +32,13 @@ def headline_intervals(
     """[low, high] by figure, and for each class of its precision, recall and F1.
 
     Proportions have Wilson's; means over the pictures (`losses` and `briers`, (N,)) the normal one;
-    all else that of confusion matrices whose rows are drawn anew (report.resampling).
+    all else that of confusion matrices whose rows are drawn anew (report.resampling). F1 of a class
+    without any mistake is 2J / (1 + J) of the share J that is right of the pictures that are of it
+    or were taken for it, and J is a proportion: few are drawn with a mistake.
     """
     images, right = int(counts.sum()), int(counts.diagonal().sum())
     found = intervals(counts, {**RESAMPLED, "f1": agreement.f1})
-    each = found.pop("f1")
+    each = found.pop("f1").T.tolist()
     headline = {name: values.tolist() for name, values in found.items()}
     headline["accuracy"] = headline["micro_f1"] = list(wilson(right, images))
     headline["top5_accuracy"] = list(wilson(top5_right, images))
@@ -44,17 +46,20 @@ def headline_intervals(
     return headline, _of_classes(counts, each)
 
 
-def _of_classes(counts: Ints, f1: Floats) -> list[dict[str, list[float]]]:
-    hits, support, given = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
-    unknown = [0.0, 1.0]
+def _of_classes(counts: Ints, f1: list[list[float]]) -> list[dict[str, list[float]]]:
+    rows = zip(counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0), f1, strict=True)
     return [
-        {
-            "precision": list(wilson(int(h), int(g))) if g else unknown,
-            "recall": list(wilson(int(h), int(s))) if s else unknown,
-            "f1": f1[:, place].tolist() if s else unknown,
-        }
-        for place, (h, s, g) in enumerate(zip(hits, support, given, strict=True))
+        _of_class(int(hits), int(support), int(given), own) for hits, support, given, own in rows
     ]
+
+
+def _of_class(hits: int, support: int, given: int, drawn: list[float]) -> dict[str, list[float]]:
+    unknown = [0.0, 1.0]
+    precision = list(wilson(hits, given)) if given else unknown
+    recall = list(wilson(hits, support)) if support else unknown
+    if hits == support == given and support:
+        drawn = [2 * j / (1 + j) for j in recall]
+    return {"precision": precision, "recall": recall, "f1": drawn if support else unknown}
 
 
 def mean_interval(values: Floats) -> list[float]:

@@ -11,7 +11,12 @@ from cnn_cli.report import agreement
 from cnn_cli.report.intervals import wilson
 from cnn_cli.report.report import metrics
 from cnn_cli.report.resampling import draw_rows, intervals
-from cnn_cli.report.uncertainty import RESAMPLED, baselines, mean_interval
+from cnn_cli.report.uncertainty import (
+    RESAMPLED,
+    baselines,
+    headline_intervals,
+    mean_interval,
+)
 
 TRUE = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.1, 0.2, 0.7]])
 """Chances of each prediction, a row for each true class."""
@@ -68,6 +73,28 @@ def test_resampled_intervals_hold_the_true_value_in_95_of_100(name: str) -> None
         (found,) = intervals(drawn(random), {name: RESAMPLED[name]}, draws=500).values()
         inside += found[0] <= true <= found[1]
     assert 930 <= inside <= 970
+
+
+def test_intervals_of_a_class_hold_the_true_value_in_95_of_100() -> None:
+    random = np.random.default_rng(0)
+    expected = TRUE * SIZES[:, None]
+    true = agreement.f1(expected.diagonal()[None], expected.sum(axis=0)[None], SIZES)[0]
+    inside = np.zeros(len(SIZES))
+    for _ in range(1000):
+        _, each = headline_intervals(drawn(random), 0, np.ones(2), np.ones(2))
+        inside += [row["f1"][0] <= t <= row["f1"][1] for row, t in zip(each, true, strict=True)]
+    assert ((inside >= 930) & (inside <= 975)).all(), inside
+
+
+@pytest.mark.parametrize("pictures", [20, 300])
+def test_a_model_without_mistakes_is_not_sure_to_make_none(pictures: int) -> None:
+    counts = np.diag([pictures // 4] * 4)
+    headline, each = headline_intervals(counts, pictures, np.zeros(2), np.zeros(2))
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "kappa", "mcc"):
+        low, high = headline[name]
+        assert 1 - 12 / pictures < low < 1 - 1 / pictures
+        assert high == 1
+    assert all(row["f1"][0] < 1 - 1 / pictures for row in each)
 
 
 def test_wilsons_interval_holds_the_true_share() -> None:

@@ -1,0 +1,69 @@
+"""A user's table about the pictures: joined by name, numbers as numbers, mistakes told."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnn_cli.cli import main
+from cnn_cli.commands.slicing import columns, read
+from cnn_cli.errors import UserError
+
+NAMES = tuple(f"test/{i:02d}" for i in range(20))
+
+
+def table(folder: Path, text: str) -> str:
+    path = folder / "about, these.csv"
+    path.write_text(text, encoding="utf-8-sig")
+    return str(path)
+
+
+def test_columns_come_in_the_order_of_the_pictures(tmp_path: Path) -> None:
+    lines = [f"{name},{'north' if i < 9 else 'süd'},{i / 8}" for i, name in enumerate(NAMES)]
+    text = "picture,site,age\n" + "\n".join(reversed(lines[1:]))
+    found, note = columns(read(table(tmp_path, text)), NAMES)
+    assert list(found) == ["site", "age"]
+    assert list(found["site"]) == ["", *["north"] * 8, *["süd"] * 11]
+    assert isinstance(found["age"], np.ndarray)
+    assert np.isnan(found["age"][0])
+    assert found["age"][1:].tolist() == [i / 8 for i in range(1, 20)]
+    assert note.startswith("slices: 1 of 20 pictures are not in ")
+
+
+def test_a_few_numbers_are_names(tmp_path: Path) -> None:
+    text = "name,camera\n" + "\n".join(f"{name},{i % 3}" for i, name in enumerate(NAMES))
+    found, note = columns(read(table(tmp_path, text)), NAMES)
+    assert list(found["camera"])[:4] == ["0", "1", "2", "0"]
+    assert note == ""
+
+
+@pytest.mark.parametrize("text", ["", "name\na\n", "name,site\n"])
+def test_a_table_without_columns_or_lines_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UserError, match="needs a line of names"):
+        read(table(tmp_path, text))
+
+
+def test_a_table_of_other_pictures_is_refused_with_how_they_are_called(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="it has '00', and they are called as 'test/00'"):
+        columns(read(table(tmp_path, "name,site\n00,a\n")), NAMES)
+
+
+def test_a_table_that_is_not_there_is_refused_before_any_work(tmp_path: Path, capsys) -> None:
+    run = tmp_path / "run"
+    small = ["model.channels=[4]", "trainer.epochs=1", "dataset.limit={train: 100, test: 40}"]
+    assert main(["train", *small, "device.threads=1", f"run.dir={run}"]) == 0
+    assert main(["evaluate", f"checkpoint={run}", "slices=nowhere, at all.csv"]) == 2
+    said = capsys.readouterr()
+    assert "slices=nowhere, at all.csv: cannot be read" in said.err
+    assert not (run / "evaluate").exists()
+
+    lines = (run / "report" / "predictions.csv").read_text().splitlines()[1:]
+    names = [line.split(",")[0] for line in lines]
+    path = table(tmp_path, "name,site\n" + "\n".join(f"{n},{i % 2}" for i, n in enumerate(names)))
+    given = ["evaluate", f"checkpoint={run}", f"slices={path}", "device.threads=1"]
+    assert main([*given, f"output={tmp_path / 'out'}"]) == 0
+    slices = json.loads((tmp_path / "out" / "report.json").read_text())["slices"]
+    own = [row for row in slices if row["trait"] == "site"]
+    assert [(row["slice"], row["images"]) for row in own] == [("0", 20), ("1", 20)]
+    assert {row["trait"] for row in slices} >= {"brightness", "contrast", "sharpness"}
