@@ -95,7 +95,7 @@ def evaluate(
     seconds = time.monotonic() - start
     spent = cost(trained, device, len(split), seconds)
     if trained.plain is not None:
-        spent["tta"] = _gain(trained, watched, found, device, batch_size, seconds)
+        spent["tta"] = _gain(trained, split, found, device, batch_size, seconds)
     origin = _provenance(trained, dataset, split_name, device)
     if trained.temperature != 1:
         origin["temperature"] = trained.temperature
@@ -111,7 +111,8 @@ def _gain(
 ) -> dict[str, float]:
     """What the views of test-time augmentation bring, and what they cost."""
     start = time.monotonic()
-    plain = predict(trained.plain or trained.model, split, trained.classes, device, batch)
+    pictures = split.to(device.place)
+    plain = predict(trained.plain or trained.model, pictures, trained.classes, device, batch)
     once = time.monotonic() - start
     return {
         "accuracy_without": plain.accuracy,

@@ -125,7 +125,7 @@ def with_views(trained: Trained, tta: TTA, *, mirrored: bool) -> Trained:
             "tta=flip: a mirrored picture may show another class here (dataset.mirror=false);"
             " tta=shift moves pictures without mirroring them"
         )
-    views = Views(trained.model, tta, mirrored=mirrored)
+    views = Views(trained.model, tta, mirrored=mirrored).eval()
     return replace(trained, model=views, tta=tta, plain=trained.model)
 
 

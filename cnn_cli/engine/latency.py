@@ -18,8 +18,11 @@ SECONDS = 0.4
 def latency(model: nn.Module, device: Device, channels: int, size: int) -> dict[str, Any]:
     """Milliseconds from a uint8 picture on `device` to its logits there: `median`, `p95`, `runs`.
 
-    Black pictures of `size` x `size`, one at a time, as many as fit into SECONDS.
+    Black pictures of `size` x `size`, one at a time, as many as fit into SECONDS. Raises ValueError
+    for a model in training mode: black pictures would change its running statistics.
     """
+    if model.training:
+        raise ValueError("latency is that of a model in evaluation mode")
     picture = torch.zeros(1, channels, size, size, dtype=torch.uint8, device=device.place)
     taken: list[float] = []
     with torch.inference_mode(), device.autocast():

@@ -51,7 +51,7 @@ def test_a_table_of_other_pictures_is_refused_with_how_they_are_called(tmp_path:
 
 def test_a_table_that_is_not_there_is_refused_before_any_work(tmp_path: Path, capsys) -> None:
     run = tmp_path / "run"
-    small = ["model.channels=[4]", "trainer.epochs=1", "dataset.limit={train: 100, test: 40}"]
+    small = ["model.channels=[4]", "trainer.epochs=1", "dataset.limit={train: 100, test: 60}"]
     assert main(["train", *small, "device.threads=1", f"run.dir={run}"]) == 0
     assert main(["evaluate", f"checkpoint={run}", "slices=nowhere, at all.csv"]) == 2
     said = capsys.readouterr()
@@ -65,5 +65,5 @@ def test_a_table_that_is_not_there_is_refused_before_any_work(tmp_path: Path, ca
     assert main([*given, f"output={tmp_path / 'out'}"]) == 0
     slices = json.loads((tmp_path / "out" / "report.json").read_text())["slices"]
     own = [row for row in slices if row["trait"] == "site"]
-    assert [(row["slice"], row["images"]) for row in own] == [("0", 20), ("1", 20)]
+    assert [(row["slice"], row["images"]) for row in own] == [("0", 30), ("1", 30)]
     assert {row["trait"] for row in slices} >= {"brightness", "contrast", "sharpness"}

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -24,9 +25,14 @@ class Slow(nn.Module):
 
 
 def test_single_pictures_are_timed_and_outliers_are_in_the_percentile() -> None:
-    model = Slow()
+    model = Slow().eval()
     device = Device(torch.device("cpu"), "fp32", True, False, 1, 0)
     found = latency(model, device, 3, 8)
     assert set(model.shapes) == {(1, 3, 8, 8)}
     assert FEWEST <= found["runs"] <= MOST
     assert 10 <= found["median"] < 50 <= found["p95"]
+
+
+def test_a_model_in_training_mode_is_refused() -> None:
+    with pytest.raises(ValueError, match="evaluation mode"):
+        latency(Slow(), Device(torch.device("cpu"), "fp32", True, False, 1, 0), 3, 8)
