@@ -15,8 +15,10 @@ from cnn_cli.errors import UserError, closest
 from cnn_cli.spaces import is_bare, whole
 
 COMMANDS = ("train", "evaluate", "visualize", "predict")
-WITHOUT_CONFIG = ("completion",)
-"""Commands that take no settings, and have to be the first word."""
+PLAIN = ("compare", "runs")
+"""Commands that take words and a few settings, without Hydra."""
+WITHOUT_CONFIG = (*PLAIN, "completion")
+"""Commands of which Hydra composes nothing; they have to be the first word."""
 
 SWITCHES = {
     "--help": "--help",
@@ -192,7 +194,9 @@ def _take_command(words: list[str], request: Request, problems: list[str]) -> No
     elif bare:
         word = bare.pop(0)
         if word in WITHOUT_CONFIG:
-            problems.append(f"{word}: has to be the first word, and takes no settings")
+            problems.append(
+                f"{word}: has to be the first word; cnn-train {word} --help says what it takes"
+            )
             return
         near = closest(word, (*COMMANDS, *WITHOUT_CONFIG))
         hint = f"; did you mean images={word}?" if not near and Path(word).exists() else ""
