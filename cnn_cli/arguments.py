@@ -91,7 +91,9 @@ def parse(argv: Sequence[str]) -> Request:
         request.topics = [word for word in words if word not in COMMANDS]
         request.command = next((word for word in words if word in COMMANDS), "")
         return request
-    words = whole(words, (*COMMANDS, *WITHOUT_CONFIG), problems)
+    # A folder called runs may well be part of a value with a space in it.
+    others = (word for word in WITHOUT_CONFIG if not Path(word).exists())
+    words = whole(words, (*COMMANDS, *others), problems)
     _take_command(words, request, problems)
     _check_flags(request.flags, problems)
     if request.config_dir is not None and not Path(request.config_dir).is_dir():

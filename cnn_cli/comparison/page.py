@@ -127,12 +127,14 @@ def _pair(pair: Pair) -> Iterator[str]:
         word = words.difference_word(name, pair)
         marked = f'<span class="{word}">{word}</span>' if word else ""
         rows.append([words.TITLES[name], value, limits or words.UNKNOWN, marked])
-    yield _table([f"{b.letter} - {a.letter}", "difference", "95 % interval", ""], rows)
+    yield _table([f"{b.letter} - {a.letter}", "difference", "95 % interval", "meaning"], rows)
     yield f"<p>{escape(words.classes_line(pair))}</p>"
     shown = words.changed(pair)[:CLASSES_SHOWN]
     if shown:
         head = ["class", f"recall of {a.letter}", f"recall of {b.letter}", "points"]
-        yield _table([*head, "pictures", "p (Holm)", ""], [_class_row(change) for change in shown])
+        yield _table(
+            [*head, "pictures", "p (Holm)", "meaning"], [_class_row(change) for change in shown]
+        )
         left = len(words.changed(pair)) - len(shown)
         if left:
             yield f'<p class="quiet small">{left:,} more are in compare.json.</p>'
@@ -175,4 +177,4 @@ def _contrasts(sides: Sequence[Side], found: Contrasts) -> Iterator[str]:
 
 def _contrast_table(sides: Sequence[Side], contrasts: Sequence[Contrast]) -> str:
     rows = [[f"<code>{escape(c.key)}</code>", *map(escape, c.values)] for c in contrasts]
-    return _table(["", *(side.letter for side in sides)], rows, text=True)
+    return _table(["key", *(side.letter for side in sides)], rows, text=True)

@@ -98,8 +98,8 @@ def basis(pair: Pair) -> str:
     a, b = pair.first.letter, pair.second.letter
     if pair.alone is not None:
         return (
-            f"Paired, on the same {pair.first.images:,} pictures: {pair.alone[0]:,} are right in"
-            f" {a} alone and {pair.alone[1]:,} in {b} alone."
+            f"Paired, on the same {pair.first.images:,} pictures; right in {a} alone:"
+            f" {pair.alone[0]:,}, right in {b} alone: {pair.alone[1]:,}."
         )
     return (
         f"Not paired: {pair.unlike}. So {pair.first.images:,} pictures stand against"

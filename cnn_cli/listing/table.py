@@ -104,6 +104,8 @@ def _row(entry: Entry) -> _Row:
 def _print_rows(console: Console, rows: Sequence[_Row]) -> None:
     columns = list(zip(*(row.cells for row in rows), strict=True))
     widths = [max(map(len, column)) for column in columns]
+    while sum(widths) + len(widths) + 1 > console.width:
+        widths.pop()  # the last ones matter least, and the CSV has all of them
     gap = "  " if sum(widths) + 2 * len(widths) <= console.width else " "
     for row in rows:
         titles = row is TITLES
@@ -114,7 +116,7 @@ def _print_rows(console: Console, rows: Sequence[_Row]) -> None:
         console.print(Text.assemble((row.name, style), (end, "dim")), soft_wrap=True)
         parts = [
             cell.ljust(width) if place in LEFT else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row.cells, widths, strict=True))
+            for place, (cell, width) in enumerate(zip(row.cells, widths, strict=False))
         ]
         line = Text(f"  {gap.join(parts)}".rstrip(), style="dim" if titles else "")
         if not titles:

@@ -9,7 +9,8 @@ from cnn_cli.engine.predictions import Predictions
 
 def read_arrays(path: Path) -> Predictions:
     """The predictions that `report.files.write_arrays` has written."""
-    with np.load(path, allow_pickle=False) as file:
+    # numpy leaves a damaged file open that it has opened itself
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return Predictions(
             labels=file["labels"],
             probabilities=file["probabilities"],
