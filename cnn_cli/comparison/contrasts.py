@@ -47,7 +47,7 @@ def contrasts(sides: Sequence[Side]) -> Contrasts:
     return Contrasts(
         config=_unequal([flat for flat, _ in configs]),
         overrides=tuple(given for _, given in configs),
-        data=_unequal([_data(side) for side in sides]),
+        data=_told_by_all(_unequal([_data(side) for side in sides])),
         environment=_unequal(environments),
         notes=tuple(notes),
     )
@@ -59,6 +59,11 @@ def _unequal(runs: Sequence[Mapping[str, str]]) -> tuple[Contrast, ...]:
     rows = [Contrast(key, tuple(run.get(key, ABSENT) for run in runs)) for key in keys]
     known = [place for place, run in enumerate(runs) if run]
     return tuple(row for row in rows if len({row.values[place] for place in known}) > 1)
+
+
+def _told_by_all(rows: Sequence[Contrast]) -> tuple[Contrast, ...]:
+    """Without what one kind of report tells and another does not."""
+    return tuple(row for row in rows if ABSENT not in row.values)
 
 
 def _config(side: Side, notes: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -101,10 +106,9 @@ def _data(side: Side) -> dict[str, str]:
         found["training pictures"] = f"{side.cost['train_images']:,}"
     if "dataset_fingerprint" in told:
         found["fingerprint"] = str(told["dataset_fingerprint"])[:12]
-    if "temperature" in told:
-        found["temperature"] = f"{told['temperature']:.3g}"
-    if told.get("dataset_is_that_of_training") is False:
-        found["data of training"] = "other data"
+    found["temperature"] = f"{told['temperature']:.3g}" if "temperature" in told else "none"
+    other = told.get("dataset_is_that_of_training") is False
+    found["trained on"] = "other data" if other else "this data"
     return found
 
 

@@ -78,15 +78,15 @@ def read_sides(folders: Sequence[Path]) -> list[Side]:
 
 
 def _side(letter: str, name: str, folder: Path, report: Mapping[str, Any]) -> Side:
-    metrics = report["metrics"]
+    metrics, run = report["metrics"], _run(folder, report["provenance"])
     predictions, missing = _read_predictions(folder / PREDICTIONS, metrics)
     return Side(
         letter=letter,
         name=name,
         folder=folder,
-        run=_run(folder, report["provenance"]),
+        run=run,
         metrics=metrics,
-        cost=report["cost"],
+        cost={**_training(run), **report["cost"]},
         provenance=report["provenance"],
         predictions=predictions,
         missing=missing,
@@ -139,6 +139,15 @@ def _run(folder: Path, provenance: Mapping[str, Any]) -> Run | None:
             return Run(parent)
     checkpoint = provenance.get("checkpoint")
     return run_of(Path(checkpoint)) if isinstance(checkpoint, str) else None
+
+
+def _training(run: Run | None) -> dict[str, Any]:
+    """What the whole training took, by the run's own report: evaluate's says it of its weights."""
+    try:
+        found: Any = json.loads((run.report / REPORT).read_bytes()) if run else {}
+        return {"train_seconds": float(found["cost"]["train_seconds"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _names(folders: Sequence[Path], reports: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -161,14 +161,17 @@ def heading(side: Side) -> str:
 def plain_rows(side: Side) -> list[tuple[str, str]]:
     """What it took: parameters, training, pictures."""
     seconds, parameters = training_seconds(side), side.cost.get("parameters")
+    least = (
+        "" if "train_seconds" in side.cost else "over "
+    )  # it may have gone on after these weights
     return [
         ("parameters", f"{parameters:,}" if isinstance(parameters, int) else UNKNOWN),
-        ("training", UNKNOWN if seconds is None else span(seconds)),
+        ("training", UNKNOWN if seconds is None else f"{least}{span(seconds)}"),
         ("pictures", f"{side.images:,}"),
     ]
 
 
 def training_seconds(side: Side) -> float | None:
-    """Of the whole training where the report is its own, else to these weights."""
+    """Of the whole training where that is known, else to these weights."""
     found = side.cost.get("train_seconds", side.cost.get("train_seconds_to_these_weights"))
     return float(found) if isinstance(found, int | float) else None

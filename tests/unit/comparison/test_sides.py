@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cnn_cli.comparison.sides import FIGURES, Side, read_sides
+from cnn_cli.comparison.words import plain_rows
 from cnn_cli.errors import UserError
 
 Maker = Callable[..., Path]
@@ -93,6 +94,15 @@ def test_a_damaged_report_is_named(report: Path, text: str) -> None:
     (report / "report.json").write_text(text)
     with pytest.raises(UserError, match=r"report\.json: damaged, or no report"):
         side(report)
+
+
+def test_the_time_is_that_of_the_whole_training_where_it_is_known(report: Path) -> None:
+    assert dict(plain_rows(side(report)))["training"] == "12 s"
+    other = Path(shutil.copytree(report, report.parent / "evaluate" / "val"))
+    change(other, lambda found: found.update(cost={"train_seconds_to_these_weights": 5.0}))
+    assert dict(plain_rows(side(other)))["training"] == "12 s"
+    shutil.rmtree(report)
+    assert dict(plain_rows(side(other)))["training"] == "over 5.0 s"
 
 
 def test_names_tell_the_reports_apart(report: Path, make_run: Maker) -> None:
