@@ -86,6 +86,8 @@ def _plain(command: str, words: Sequence[str]) -> int:
     try:
         code: int = module.run(given, config)
         sys.stdout.flush()
+    except SystemExit:  # of rich, where the reader of a pipe has gone
+        return DONE
     except BrokenPipeError:
         raise
     except OSError as problem:

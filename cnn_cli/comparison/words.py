@@ -86,11 +86,18 @@ def verdict(pair: Pair, comparisons: int) -> str:
     tested = f"{test} {probability(pair.p)}"
     if comparisons > 1:
         tested += f" ({probability(pair.corrected)} by Holm for {comparisons} comparisons)"
+    where = ", on other data" if _of_other_data(pair) else ""
     figure = pair.differences["accuracy"]
     told = f"{difference('accuracy', figure)}; {tested}"
     if not pair.is_certain:
-        return f"{NO_DIFFERENCE} between {a} and {b}: {told}"
-    return f"{b} is {'better' if figure.value > 0 else 'worse'} than {a}: {told}"
+        return f"{NO_DIFFERENCE} between {a} and {b}{where}: {told}"
+    return f"{b} is {'better' if figure.value > 0 else 'worse'} than {a}{where}: {told}"
+
+
+def _of_other_data(pair: Pair) -> bool:
+    """Whether the runs are of two data sets, or share no class."""
+    names = {side.provenance.get("dataset") for side in (pair.first, pair.second)}
+    return pair.alone is None and (len(names) > 1 or not pair.classes)
 
 
 def basis(pair: Pair) -> str:

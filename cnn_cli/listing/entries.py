@@ -171,7 +171,8 @@ def _run(folder: Path, name: str) -> Entry:
     ).is_file():
         problems.append(f"{named} is not there")
     trainer = config.get("trainer")
-    planned = trainer.get("epochs") if isinstance(trainer, Mapping) else None
+    trainer = trainer if isinstance(trainer, Mapping) else {}
+    planned = trainer.get("epochs") if trainer.get("budget") is None else None
     epochs = int(last["epoch"]) if last else None
     time = last.get("time") if last else None
     elapsed = _number(time.get("elapsed")) if isinstance(time, Mapping) else None

@@ -158,6 +158,21 @@ def test_an_empty_folder_is_said_to_be_empty(command: Command) -> None:
     assert done.out == "no runs in runs; cnn-train makes one\n"
 
 
+def test_a_reader_that_leaves_is_no_failure(both: tuple[str, str], checkout: Path) -> None:
+    for words in (("runs",), ("compare", *both)):
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "cnn_cli", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(checkout)},
+        )
+        assert process.stdout
+        process.stdout.close()
+        assert process.stderr
+        with process:
+            assert (process.stderr.read(), process.wait()) == (b"", 0)
+
+
 def test_neither_waits_for_torch(both: tuple[str, str], checkout: Path) -> None:
     code = (
         "import sys; from cnn_cli.cli import main; codes = main(['runs']), main(['compare',"

@@ -82,6 +82,12 @@ def test_a_stopped_run_has_the_figures_so_far() -> None:
     assert found.seconds == 7.5
 
 
+def test_under_a_time_budget_no_epochs_are_planned() -> None:
+    run = make(ROOT / "one")
+    (run / "config.yaml").write_text(f"{CONFIG}  budget: 10m\n")
+    assert (only().epochs, only().planned) == (4, None)
+
+
 def test_a_report_without_intervals_gets_wilsons() -> None:
     path = make(ROOT / "one", accuracy=1.0) / "report/report.json"
     report = json.loads(path.read_text())
