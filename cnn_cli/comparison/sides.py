@@ -1,6 +1,7 @@
 """One of the runs that are compared: its report, its predictions, and what made it."""
 
 import json
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from cnn_cli.run import Run, run_of
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "brier", "ece")
 PREDICTIONS = "predictions.npz"
+PART = re.compile(r"\d+|fold-\d+")
+"""Names of the jobs of sweeps and of folds."""
 CLOSE = 1e-6
 """By how much an accuracy may differ that was computed twice."""
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError)
@@ -152,22 +155,24 @@ def _training(run: Run | None) -> dict[str, Any]:
 
 def _names(folders: Sequence[Path], reports: Sequence[Mapping[str, Any]]) -> list[str]:
     """Short names that tell the reports apart: the run's, else with the place in it, else all."""
-    names = []
-    for folder, report in zip(folders, reports, strict=True):
-        place = folder.resolve()
-        run = _run(folder, report["provenance"])
-        if run is None or not place.is_relative_to(run.folder.resolve()):
-            names.append(place.name if place.name != "report" else place.parent.name)
-        elif place == run.report.resolve():
-            names.append(run.folder.resolve().name)
-        else:
-            inside = place.relative_to(run.folder.resolve())
-            names.append(f"{run.folder.resolve().name}/{inside}")
+    names = [
+        _name(folder.resolve(), _run(folder, r["provenance"]))
+        for folder, r in zip(folders, reports, strict=True)
+    ]
     doubled = {name for name in names if names.count(name) > 1}
     return [
         str(folder) if name in doubled else name
         for name, folder in zip(names, folders, strict=True)
     ]
+
+
+def _name(place: Path, run: Run | None) -> str:
+    """A run's own report by the run's name; of a job or fold with that of the folder around it."""
+    home = run.folder.resolve() if run else None
+    if home is None or not place.is_relative_to(home):
+        return place.name if place.name != "report" else place.parent.name
+    name = f"{home.parent.name}/{home.name}" if PART.fullmatch(home.name) else home.name
+    return name if place == home / "report" else f"{name}/{place.relative_to(home)}"
 
 
 def outcomes(predictions: Predictions) -> Outcomes:

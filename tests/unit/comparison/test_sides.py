@@ -113,5 +113,7 @@ def test_names_tell_the_reports_apart(report: Path, make_run: Maker) -> None:
     make_run("two", RIGHT)
     places = [report, Path("runs/two/report"), run / "evaluate/val", Path("alone")]
     assert [one.name for one in read_sides(places)] == ["one", "two", "one/evaluate/val", "alone"]
+    jobs = [make_run(name, RIGHT) / "report" for name in ("sweeps/2026/0", "cv/fold-1")]
+    assert [one.name for one in read_sides(jobs)] == ["2026/0", "cv/fold-1"]
     doubled = [report, Path("elsewhere/one/report")]
     assert [one.name for one in read_sides(doubled)] == [str(place) for place in doubled]
