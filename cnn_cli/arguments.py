@@ -15,8 +15,10 @@ from cnn_cli.errors import UserError, closest
 from cnn_cli.spaces import is_bare, whole
 
 COMMANDS = ("train", "evaluate", "visualize", "predict")
-WITHOUT_CONFIG = ("completion",)
-"""Commands that take no settings, and have to be the first word."""
+PLAIN = ("compare", "runs")
+"""Commands that take words and a few settings, without Hydra."""
+WITHOUT_CONFIG = (*PLAIN, "completion")
+"""Commands of which Hydra composes nothing; they have to be the first word."""
 
 SWITCHES = {
     "--help": "--help",
@@ -89,7 +91,9 @@ def parse(argv: Sequence[str]) -> Request:
         request.topics = [word for word in words if word not in COMMANDS]
         request.command = next((word for word in words if word in COMMANDS), "")
         return request
-    words = whole(words, (*COMMANDS, *WITHOUT_CONFIG), problems)
+    # A folder called runs may well be part of a value with a space in it.
+    others = (word for word in WITHOUT_CONFIG if not Path(word).exists())
+    words = whole(words, (*COMMANDS, *others), problems)
     _take_command(words, request, problems)
     _check_flags(request.flags, problems)
     if request.config_dir is not None and not Path(request.config_dir).is_dir():
@@ -192,7 +196,9 @@ def _take_command(words: list[str], request: Request, problems: list[str]) -> No
     elif bare:
         word = bare.pop(0)
         if word in WITHOUT_CONFIG:
-            problems.append(f"{word}: has to be the first word, and takes no settings")
+            problems.append(
+                f"{word}: has to be the first word; cnn-train {word} --help says what it takes"
+            )
             return
         near = closest(word, (*COMMANDS, *WITHOUT_CONFIG))
         hint = f"; did you mean images={word}?" if not near and Path(word).exists() else ""

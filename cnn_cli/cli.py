@@ -54,9 +54,11 @@ def _stopped(name: str) -> int:
 
 
 def _run(words: list[str]) -> int:
-    is_short = words and words[0] in arguments.WITHOUT_CONFIG
-    if is_short and not {"--help", "-h", "help"} & {*words[1:2]}:
-        return _completion(words[1:])
+    command = words[0] if words and words[0] in arguments.WITHOUT_CONFIG else ""
+    if command and (words[1:2] == ["help"] or {"--help", "-h"} & {*words}):
+        words = ["--help", command]
+    elif command:
+        return _completion(words[1:]) if command == "completion" else _plain(command, words[1:])
     request = arguments.parse(words)
     if request.action == "version":
         print(f"cnn-train {__version__}", flush=True)
@@ -73,6 +75,26 @@ def _completion(words: Sequence[str]) -> int:
 
     print(output(words), flush=True)
     return DONE
+
+
+def _plain(command: str, words: Sequence[str]) -> int:
+    """A command that takes words and settings, without Hydra."""
+    from cnn_cli.plain import parse
+
+    given, config = parse(command, words)
+    module = import_module(f"cnn_cli.commands.{command}")
+    try:
+        code: int = module.run(given, config)
+        sys.stdout.flush()
+    except SystemExit:  # of rich, where the reader of a pipe has gone
+        return DONE
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        text = f"{problem.strerror or problem}: {problem.filename or config.run.root}"
+        print(f"cnn-train: failed: {text}", file=sys.stderr)
+        return FAILED
+    return code
 
 
 def _help(request: Request) -> int:

@@ -159,6 +159,13 @@ COMMANDS: Mapping[str, type[Config]] = {
 }
 """Command -> the type of its config."""
 
+
+def short_name(node: Node) -> str:
+    """What a data set or model is called in a word: digits, cnn, resnet50."""
+    target = str(node["_target_"]).rpartition(".")[2].removesuffix("_file")  # csv_file is csv
+    return str(node.get("name") or target).lower()
+
+
 MAX_TEXT = 200_000
 """Characters of a recorded config that are read at most."""
 DEEPEST = 20

@@ -131,12 +131,13 @@ def clear_leftovers(folder: Path) -> None:
         return
     for path in folder.iterdir():
         found = LEFTOVER.fullmatch(path.name)
-        if found and not _is_alive(int(found[1])):
+        if found and not is_alive(int(found[1])):
             with suppress(OSError):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether another process of that number is there."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cnn_cli.arguments import COMMANDS
+from cnn_cli.arguments import COMMANDS, PLAIN
 from cnn_cli.errors import UserError, closest
 from cnn_cli.pages import (
     COLUMN,
@@ -14,6 +14,10 @@ from cnn_cli.pages import (
     EXIT_CODES,
     FLAGS,
     MORE,
+    PLAIN_FLAGS,
+    PLAIN_NOTES,
+    PLAIN_USAGE,
+    PLAIN_WORDS,
     SET_UP,
     WIDTH,
     examples,
@@ -39,7 +43,7 @@ def page(command: str, topics: Sequence[str], extra: Path | None = None) -> str:
 
 
 def _overview(extra: Path | None) -> str:
-    commands = [(name, read(f"{name}.yaml", extra).title) for name in COMMANDS]
+    commands = [(name, read(f"{name}.yaml", extra).title) for name in (*COMMANDS, *PLAIN)]
     commands += COMPLETION.items()
     choices = [(group, ", ".join(options(group, extra))) for group in groups(extra)]
     blocks = [
@@ -71,6 +75,24 @@ def _command(command: str, extra: Path | None) -> str:
     return "\n\n".join(blocks)
 
 
+def _plain(command: str) -> str:
+    """The page of a command that takes words and a few settings."""
+    source = read(f"{command}.yaml")
+    blocks = [
+        f"cnn-train {command}: {source.title}",
+        f"Usage\n  cnn-train {command} {PLAIN_USAGE[command]}",
+        "Examples\n" + examples(command),
+        "Words\n" + table(PLAIN_WORDS[command], 10),
+        "Settings, with their defaults\n"
+        + "\n".join(line for part in _sections(source.entries) for line in part),
+        "Notes\n"
+        + textwrap.fill(PLAIN_NOTES[command], WIDTH, initial_indent="  ", subsequent_indent="  "),
+        "Flags\n" + table(PLAIN_FLAGS, 24),
+        "Exit codes\n" + table(EXIT_CODES[:3], 12),
+    ]
+    return "\n\n".join(blocks)
+
+
 def _choices(group: str, chosen: str, extra: Path | None) -> str:
     marked = re.findall(r"[\w.-]+", chosen)
     rows = [
@@ -98,6 +120,8 @@ def _sections(entries: Sequence[Entry]) -> Iterator[list[str]]:
 def _topic(command: str, topic: str, extra: Path | None) -> str:
     """A group, `group=option`, a section or a key; what follows a key's `=` plays no part."""
     name, _, chosen = topic.lstrip("+~").partition("=")
+    if topic in PLAIN:
+        return _plain(topic)
     if topic in COMPLETION:
         return f"cnn-train {topic}: {COMPLETION[topic]}\n\nSet-up\n{table(SET_UP, 38)}"
     if name not in groups(extra):
@@ -166,7 +190,7 @@ def _key(command: str, key: str, extra: Path | None) -> str:
     found = found or _matching(here, rf".*\.{re.escape(key)}$") | _matching(others, inside)
     if not found:
         keys = [entry.key for there in (here | others).values() for entry in there]
-        known = dict.fromkeys([*groups(extra), *COMMANDS, *COMPLETION, *keys])
+        known = dict.fromkeys([*groups(extra), *COMMANDS, *PLAIN, *COMPLETION, *keys])
         raise UserError(f"--help {key}: no such topic{closest(key, known)}")
     return "\n\n".join(_merged(found))
 

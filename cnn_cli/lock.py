@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from cnn_cli.errors import UserError
-from cnn_cli.files import clear_leftovers
+from cnn_cli.files import clear_leftovers, is_alive
 from cnn_cli.run import Run
 
 try:
@@ -47,6 +47,21 @@ def claimed(folder: Path, is_new: bool) -> Iterator[None]:
             if made and [path.name for path in folder.iterdir()] == [LOCK]:
                 (folder / LOCK).unlink()
                 _remove_empty(made)
+
+
+def holder(folder: Path) -> str | None:
+    """The process that is at work in a run's folder, as it noted itself; None where none is."""
+    try:
+        with (folder / LOCK).open() as lock:
+            process = lock.read().strip()
+            # Its lock is asked for only where it may be held: a run that starts now gets it.
+            if fcntl and is_alive(int(process)):  # type: ignore[truthy-bool]
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return process
+    except (OSError, ValueError, OverflowError):
+        pass
+    return None
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -40,12 +40,56 @@ EXAMPLES = {
         ("cnn-train visualize figure=all", "every figure there is"),
         ("cnn-train visualize figure=model model=resnet", "no run: as train would"),
     ),
+    "compare": (
+        ("cnn-train compare baseline wider", "two runs by name"),
+        ("cnn-train compare latest baseline", "the newest against it"),
+        ("cnn-train compare runs/sweeps/TIME/*", "each job against the first"),
+        ("cnn-train compare RUN RUN/evaluate/TIME", "two reports on one run"),
+        ("cnn-train compare a b output=a-or-b", "into a folder of your own"),
+    ),
+    "runs": (
+        ("cnn-train runs", "all in ./runs, the newest first"),
+        ("cnn-train runs sort=accuracy", "the best on top"),
+        ("cnn-train runs /disk/runs runs jobs=true", "several folders, every job"),
+        ("cnn-train runs format=csv", "for a spreadsheet"),
+    ),
     "predict": (
         ("cnn-train predict images=photo.jpg", "one picture"),
         ("cnn-train predict images=photos/ top_k=3", "a folder, searched through"),
         ("cnn-train predict images='scans/*.png'", "a pattern, in quotes"),
     ),
 }
+PLAIN_USAGE = {
+    "compare": "REF REF ... [key=value ...]",
+    "runs": "[FOLDER ...] [key=value ...]",
+}
+REF_MEANS = (
+    "what to compare: latest, a run's folder or name (its own report), the folder of a report"
+    " (RUN/evaluate/...), or a report.json; all others are held against the first"
+)
+PLAIN_WORDS = {
+    "compare": (
+        (
+            "REF",
+            REF_MEANS,
+        ),
+    ),
+    "runs": (("FOLDER", "where runs are; run.root where none is given. A run is a folder too."),),
+}
+PLAIN_NOTES = {
+    "compare": (
+        "On the same pictures (equal names and classes) the comparison is paired: McNemar's"
+        " exact test of right and wrong, and a bootstrap of the differences. Otherwise it is"
+        " Newcombe's interval and Fisher's test. Holm corrects for several runs, and for the"
+        " classes. It is about these trained models: another seed may move each of them."
+    ),
+    "runs": (
+        "finished: there is a report; stopped: resume=NAME goes on; running: a process is at"
+        " work in it; damaged: what is wrong stands below its name."
+    ),
+}
+"""What the pages of the commands without Hydra say besides their settings."""
+PLAIN_FLAGS = (("-h, --help", "this page"),)
 FLAGS = (
     ("-m, --multirun", "run every combination of values: seed=0,1,2"),
     ("--cfg job", "print the composed config and run nothing"),

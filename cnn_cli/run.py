@@ -17,6 +17,9 @@ SWEEPS = "sweeps"
 CHECKS = "checks"
 """Folder under run.root that holds what checks of set-ups found."""
 
+COMPARISONS = "compare"
+"""Folder under run.root that holds what comparisons of runs found."""
+
 CROSS_VALIDATION = "crossvalidation.json"
 """What the folds of a cross-validation came to, in the folder that holds theirs."""
 

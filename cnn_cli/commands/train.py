@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from cnn_cli.commands import (
 from cnn_cli.commands.overview import overview, resume_command
 from cnn_cli.commands.reporting import check_sensible
 from cnn_cli.commands.trained import check_shapes, find
-from cnn_cli.config import TrainConfig
+from cnn_cli.config import TrainConfig, short_name
 from cnn_cli.device import choose
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.costing import Costing
@@ -129,13 +129,8 @@ def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
         return run.folder
     if job is not None:
         return job
-    what = f"{_short(config.dataset)}-{_short(config.model)}"
+    what = f"{short_name(config.dataset)}-{short_name(config.model)}"
     return run_folder(Path(config.run.root), config.run.dir, config.run.name, what)
-
-
-def _short(node: Mapping[str, Any]) -> str:
-    target = str(node["_target_"]).rpartition(".")[2].removesuffix("_file")  # csv_file is csv
-    return str(node.get("name") or target).lower()
 
 
 def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnn_cli.arguments import CHOICES, COMMANDS, SWITCHES, VALUED, WITHOUT_CONFIG, is_path_key
+from cnn_cli.arguments import CHOICES, COMMANDS, PLAIN, SWITCHES, VALUED, is_path_key
 from cnn_cli.completion.keys import AS_TRAINED, Key, chosen, keys, of_option, primary, run_root
 from cnn_cli.completion.line import Line, read
 from cnn_cli.completion.places import files, is_folder_key, run_names
@@ -38,7 +38,7 @@ class Candidate:
 
 def candidates(words: Sequence[str], current: str) -> list[Candidate]:
     """What `current` may become, after `words` (both without the program's name and quotes)."""
-    if words and words[0] in WITHOUT_CONFIG:
+    if words and words[0] == "completion":
         there = SHELLS if len(words) == 1 else ()
         return [Candidate(shell, shell) for shell in there if shell.startswith(current)]
     line = read(words)
@@ -47,11 +47,15 @@ def candidates(words: Sequence[str], current: str) -> list[Candidate]:
         found = list(_flag_values(line.waiting, "", current))
         if line.waiting != "--info":  # the only one that can do without a value
             return found
+    is_plain = line.command in PLAIN
     if current.startswith("-"):
-        return [*found, *_flags(current)]
+        flags = (one for one in _flags(current) if not is_plain or _long(one.text) == "--help")
+        return [*found, *flags]
     key, equals, value = current.partition("=")
     if line.is_help:
         return [*found, *_topics(line, current)]
+    if is_plain and not equals:
+        return list(_plain_names(line, words, current))
     return [*found, *(_values(line, key, value) if equals else _names(line, words, current))]
 
 
@@ -93,7 +97,7 @@ def _names(line: Line, words: Sequence[str], current: str) -> Iterator[Candidate
     plus = current.removesuffix(name)
     if not (line.command or plus):
         verbs = {verb: source(f"{verb}.yaml", line.config_dir).title for verb in COMMANDS}
-        verbs |= {} if words else COMPLETION
+        verbs |= {} if words else _without_config()
         yield from (Candidate(v, v, note) for v, note in verbs.items() if v.startswith(current))
     for group in primary(line).defaults:
         if group.startswith(name):
@@ -105,6 +109,23 @@ def _names(line: Line, words: Sequence[str], current: str) -> Iterator[Candidate
     }
     for one in _segments(keys(line), name, plus, "="):
         yield replace(one, note=sections.get(one.shown, one.note))
+
+
+def _plain_names(line: Line, words: Sequence[str], current: str) -> Iterator[Candidate]:
+    """Runs and folders, as the command takes them, and its keys."""
+    if line.command == "compare":
+        for name in run_names(run_root(line), current):
+            if name not in words:
+                yield Candidate(name, name, "a run", is_path=True)
+    for one in _files("", current, folders_only=line.command == "runs"):
+        if not one.ends or one.text.endswith(".json"):
+            yield one
+    yield from _segments(keys(line), current, "", "=")
+
+
+def _without_config() -> dict[str, str]:
+    """The verbs that have to be the first word, with what they do."""
+    return {verb: source(f"{verb}.yaml").title for verb in PLAIN} | COMPLETION
 
 
 def _segments(known: Mapping[str, Key], typed: str, plus: str, end: str) -> Iterator[Candidate]:
@@ -134,7 +155,8 @@ def _topics(line: Line, current: str) -> Iterator[Candidate]:
             known = {**of_option(name, option, line.config_dir), **known}
     sections = dict.fromkeys(key.split(".")[0] for key in known if "." in key)
     verbs = () if line.command else COMMANDS
-    words = {verb: source(f"{verb}.yaml", line.config_dir).title for verb in verbs} | COMPLETION
+    words = {verb: source(f"{verb}.yaml", line.config_dir).title for verb in verbs}
+    words |= _without_config()
     words |= {name: f"the settings of {name}" for name in sections}
     words |= {name: f"the options of {name}" for name in groups(line.config_dir)}
     for word, note in words.items():

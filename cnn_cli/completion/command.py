@@ -65,8 +65,9 @@ def for_zsh(words: Sequence[str], current: str) -> Iterator[str]:
     found = _printable(candidates(words, current))
     kept = current.find("=") + 1
     for one in found:
-        whole, part = ("file", "folder") if one.is_path else ("whole", "open")
-        shown = one.shown if one.is_path else _described(one)
+        is_place = one.is_path and not one.note  # the name of a run is no file's
+        whole, part = ("file", "folder") if is_place else ("whole", "open")
+        shown = one.shown if is_place else _described(one)
         yield "\t".join((whole if one.ends else part, one.text[kept:], shown))
     if not found and (told := comment(words, current)):
         yield f"message\t{told}"

@@ -30,6 +30,9 @@ FACTS = ("cnn_cli.data.contract.Preprocessing", "cnn_cli.sections.DatasetFacts")
 WORDS = {"check": ("data", "overfit", "lr", "resume"), "model.freeze": ("body",)}
 """Values of keys whose annotations list none: other words mean names of one's own there."""
 
+PLAIN_TYPES = {"compare": "cnn_cli.plain.CompareConfig", "runs": "cnn_cli.plain.ListConfig"}
+"""Types of the settings of commands without Hydra."""
+
 Owner = tuple[str, tuple[str, ...]]
 """A callable's dotted name, and where in its arguments the value stands."""
 
@@ -55,7 +58,7 @@ class Key:
 def keys(line: Line) -> dict[str, Key]:
     """Every key that the line can set now, dotted as one types it."""
     found: dict[str, Key] = {}
-    target = f"cnn_cli.config.{line.verb.capitalize()}Config"
+    target = PLAIN_TYPES.get(line.verb, f"cnn_cli.config.{line.verb.capitalize()}Config")
     for entry in primary(line).entries:
         if not entry.is_section:
             owner = (target, tuple(entry.key.split(".")))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnn_cli.arguments import COMMANDS, SWITCHES, VALUED
+from cnn_cli.arguments import COMMANDS, PLAIN, SWITCHES, VALUED
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Line:
 
 def read(words: Sequence[str]) -> Line:
     """Take apart the words between the program and the current word."""
-    line = Line()
+    line = Line(command=words[0] if words and words[0] in PLAIN else "")
     for word in words:
         name, equals, value = word.partition("=")
         if line.waiting:

@@ -1,49 +1,19 @@
 """What a model says about every picture of a split: the one code path of validation and reports."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from cnn_cli.data.contract import Split
 from cnn_cli.data.plan import Plan
 from cnn_cli.device import Device
+from cnn_cli.engine.predictions import Predictions as Predictions
 
-SMALLEST = float(np.finfo(np.float64).tiny)
 USUAL_BATCH, FEWEST = 500, 16
 USUAL_SIZE = 64
 """Pixels a side up to which USUAL_BATCH pictures are evaluated at once: by then its features leave
 the processor's caches in any case, and take memory alone."""
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """labels (N,) int64; probabilities (N, K) float64, rows sum to 1; names of the pictures (N)."""
-
-    labels: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.float64]
-    names: tuple[str, ...]
-    classes: tuple[str, ...]
-
-    @property
-    def predicted(self) -> npt.NDArray[np.int64]:
-        """(N,) int64: the most probable class, the first one in a tie."""
-        found: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
-        return found
-
-    @property
-    def accuracy(self) -> float:
-        """Share of pictures whose most probable class is the true one."""
-        return float((self.predicted == self.labels).mean())
-
-    @property
-    def loss(self) -> float:
-        """Mean negative log likelihood in nats, whatever loss the training used."""
-        chosen = self.probabilities[np.arange(len(self.labels)), self.labels]
-        return float(-np.log(np.maximum(chosen, SMALLEST)).mean())
 
 
 def batch_size_for(size: int) -> int:

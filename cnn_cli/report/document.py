@@ -1,5 +1,6 @@
 """A page in one file: style, script and pictures inside it, nothing fetched from anywhere."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -8,12 +9,14 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 """A browser refuses everything that is not in the file itself."""
 
 
-def document(title: str, body: str, script: str = "", style: str = "") -> str:
-    """An HTML page with the common style, and `style` after it; `body` is HTML, `title` text.
+def document(title: str, body: str, script: str = "", styles: Sequence[str] = ()) -> str:
+    """An HTML page with the common style; `body` is HTML, `title` plain text.
 
-    `script` is JavaScript that runs after the body; it may not hold `</script`.
+    `script` is JavaScript that runs after the body; it may not hold `</script`. `styles` names
+    files of page/ that are added to the common style.
     """
-    style = (PAGE / "style.css").read_text(encoding="utf-8") + style
+    sheets = [(PAGE / name).read_text(encoding="utf-8") for name in ("style.css", *styles)]
+    style = "".join(sheets)
     after = f"<script>\n{script}\n</script>\n" if script else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

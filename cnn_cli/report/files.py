@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_cli.files import flush_file, replacing
+from cnn_cli.report.arrays import read_arrays as read_arrays
 from cnn_cli.report.pictures import write_confusion
 from cnn_cli.report.report import Report
 from cnn_cli.report.text import report_text
@@ -66,19 +67,6 @@ def write_arrays(predictions: "Predictions", path: Path) -> None:
         names=np.array(predictions.names, dtype=np.str_),
         classes=np.array(predictions.classes, dtype=np.str_),
     )
-
-
-def read_arrays(path: Path) -> "Predictions":
-    """The predictions that `write_arrays` has written."""
-    from cnn_cli.engine.predict import Predictions
-
-    with np.load(path, allow_pickle=False) as file:
-        return Predictions(
-            labels=file["labels"],
-            probabilities=file["probabilities"],
-            names=tuple(file["names"].tolist()),
-            classes=tuple(file["classes"].tolist()),
-        )
 
 
 def write_table(predictions: "Predictions", path: Path) -> None:

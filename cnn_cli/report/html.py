@@ -68,8 +68,7 @@ def page(report: Report, predictions: "Predictions", split: Split, background: B
         f"{told}</main>\n{_data(predictions, album, shown)}"
     )
     script = (PAGE / "report.js").read_text(encoding="utf-8")
-    style = (PAGE / "report.css").read_text(encoding="utf-8")
-    return document(_title(report), body, script, style)
+    return document(_title(report), body, script, ["report.css"])
 
 
 def _title(report: Report) -> str:

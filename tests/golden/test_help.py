@@ -18,6 +18,8 @@ PAGES = {
     "predict": ("predict", []),
     "topics": ("", ["schedule", "device=cpu", "run", "figure=gradcam"]),
     "groups": ("", ["device", "augmentation"]),
+    "compare": ("", ["compare"]),
+    "runs": ("", ["runs"]),
     "keys": ("", ["model.depth", "optimizer.lr", "device.threads", "checkpoint", "images", "lr"]),
 }
 

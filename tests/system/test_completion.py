@@ -50,7 +50,13 @@ SAME = [
     ("cnn-train predict images=fol", "cnn-train predict images=folder/"),
     ("cnn-train predict images=~/d", "cnn-train predict images=~/data/"),
     ("cnn-train trainer.epochs=", "cnn-train trainer.epochs="),
-    ("true; LANG=C cnn-train comp", "true; LANG=C cnn-train completion "),
+    ("true; LANG=C cnn-train compl", "true; LANG=C cnn-train completion "),
+    ("cnn-train compare trai", "cnn-train compare trained "),
+    ("cnn-train compare trained my", "cnn-train compare trained my\\ run "),
+    ("cnn-train evaluate checkpoint=trai", "cnn-train evaluate checkpoint=trained "),
+    ("cnn-train compare runs/tr", "cnn-train compare runs/trained/"),
+    ("cnn-train runs fol", "cnn-train runs folder/"),
+    ("cnn-train runs sort=acc", "cnn-train runs sort=accuracy "),
 ]  # fmt: skip
 
 
@@ -110,6 +116,11 @@ def shell(request: pytest.FixtureRequest, checkout: Path) -> Iterator[Shell]:
     Path("photo (1).jpg").touch()
     Path("folder").mkdir()
     (Path.home() / "data").mkdir()
+    for name in ("trained", "my run"):
+        checkpoints = Path("runs", name, "checkpoints")
+        checkpoints.mkdir(parents=True)
+        (checkpoints.parent / "config.yaml").touch()
+        (checkpoints / "step-00000001.ckpt").touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
         started = Shell(request.param)

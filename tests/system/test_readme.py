@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from cnn_cli import arguments
+from cnn_cli import arguments, plain
 from cnn_cli.augmentation.geometry import Rotation
 from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.compose import prepare
@@ -96,6 +96,10 @@ def test_the_examples_are_right(line: str, own_run: Path) -> None:
     given = [word.replace("=RUN", "=tiny") for word in words]  # weights need a network, or a file
     if "dataset.root=/other/pictures" in given:  # of a run on pictures, which this one is not
         given.append("dataset=image_folder")
+    if given and given[0] in plain.PLAIN:  # no Hydra: words and settings
+        words, _ = plain.parse(given[0], given[1:])
+        assert words or given[0] == "runs"
+        return
     request = arguments.parse(given)
     assert request.action == "run"
     prepare(request)
@@ -112,5 +116,5 @@ def test_the_wrong_request_is_wrong() -> None:
 
 def test_the_readme_has_examples_of_every_command() -> None:
     assert {line.split()[1] for line in EXAMPLES if len(line.split()) > 1} >= {
-        "evaluate", "visualize", "predict", "resume=latest", "-m",
+        "evaluate", "visualize", "predict", "compare", "runs", "resume=latest", "-m",
     }  # fmt: skip

@@ -36,7 +36,16 @@ MAY_IMPORT = {
         f"{CONTRACTS} run device augmentation.pipeline engine.predict engine.checks"
         " models.summary visualize"
     ),
-    "report": f"{CONTRACTS} files run engine.predict visualize report",
+    "report": f"{CONTRACTS} files run engine.predict engine.predictions visualize report",
+    # Commands without Hydra: from the files of runs alone, without torch.
+    "comparison": (
+        "errors limits files run arguments checking resolving config engine.predictions"
+        " engine.costing report comparison"
+    ),
+    "listing": (
+        "errors limits files run lock sidecar config engine.display report.intervals listing"
+    ),
+    "plain": "errors limits checking paths sections sources",
     # From the command line down: each knows what stands below it.
     "checking": "errors limits",
     "resolving": "errors limits",
@@ -52,7 +61,8 @@ MAY_IMPORT = {
     ),
     "commands": (
         f"{CONTRACTS} paths checking resolving config sections inputs build pretrained device files"
-        " sidecar signals run lock engine report visualize data augmentation models optim commands"
+        " sidecar signals run lock engine report visualize data augmentation models optim comparison listing plain"
+        " commands"
     ),
     "spaces": "errors",
     "arguments": "errors spaces",
@@ -69,14 +79,17 @@ MAY_IMPORT = {
         "errors paths resolving config targets arguments guard explain recorded destinations"
         " preview build"
     ),
-    "cli": "errors signals paths config arguments help pages explain compose commands completion",
+    "cli": (
+        "errors signals paths config arguments plain help pages explain compose commands completion"
+    ),
     "__init__": "",
     "__main__": "cli",
 }
 SEES_HYDRA = {"cli", "compose", "recorded", "guard", "explain", "resolving", "config"}
 SEES_HYDRA |= {"destinations", "preview"}
 QUICK = {"__init__", "errors", "limits", "paths", "cli", "arguments", "compose", "config"}
-QUICK |= {"sections", "help", "pages", "sources", "spaces", "completion"}
+QUICK |= {"sections", "help", "pages", "sources", "spaces", "completion", "plain", "comparison"}
+QUICK |= {"listing"}
 """Imported for every `--help` and every mistake at the prompt: none of these may load torch."""
 
 SLOW = {"torchvision", "sklearn", "matplotlib", "tensorboard", "scipy"}

@@ -230,11 +230,14 @@ def test_a_reader_who_has_seen_enough_may_go(argv: list[str]) -> None:
         (["completion", "bash", "zsh"], "takes one shell"),
         (["completion", "answer", "bash"], "no such shell; there are bash, zsh"),
         (["seed=1", "completion"], "has to be the first word"),
+        (["seed=1", "compare", "a", "b"], "compare: has to be the first word; cnn-train compare -"),
+        (["--cfg", "job", "runs"], "runs: has to be the first word; cnn-train runs --help"),
+        (["run"], "no such command (did you mean 'runs'?)"),
         (["completions"], "no such command (did you mean 'completion'?)"),
         (["-sc", "install=bash"], "cnn-train completion bash (or zsh) prints the script"),
     ],
 )
-def test_a_wrong_request_for_completion_is_told(
+def test_a_wrong_request_for_a_command_without_config_is_told(
     words: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(words) == 2

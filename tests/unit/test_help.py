@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from cnn_cli import cli
-from cnn_cli.arguments import COMMANDS
+from cnn_cli.arguments import COMMANDS, PLAIN
 from cnn_cli.errors import UserError
 from cnn_cli.help import page
 from cnn_cli.pages import emphasised
@@ -51,6 +51,21 @@ def test_a_command_lists_its_groups_and_settings(command: str) -> None:
     assert not re.search(r"\$\{|\?\?\?", text)
     for group in read(f"{command}.yaml").defaults:
         assert all(re.search(rf" {option}\s", text) for option in options(group))
+
+
+@pytest.mark.parametrize("command", PLAIN)
+def test_a_command_without_hydra_has_a_page_under_every_spelling(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = page("", [command])
+    for entry in read(f"{command}.yaml").entries:
+        assert entry.is_section or f"  {entry.key}={entry.default}" in text
+    assert read(f"{command}.yaml").title in page("", [])
+    lines = ([command, "--help"], [command, "a", "b=c", "-h"], ["--help", command],
+             ["help", command], [command, "help"])  # fmt: skip
+    for words in lines:
+        assert cli.main(words) == 0
+        assert capsys.readouterr().out == text + "\n"
 
 
 @pytest.mark.parametrize("group", groups())

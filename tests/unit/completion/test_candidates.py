@@ -42,6 +42,15 @@ def make_run(name: str, root: str = "runs") -> None:
         ("evaluate ev", []),
         ("seed=1 ev", ["evaluate"]),
         ("compl", ["completion"]),
+        ("comp", ["compare", "completion"]),
+        ("seed=1 comp", []),
+        ("ru", ["runs", "run."]),
+        ("runs so", ["sort="]),
+        ("runs sort=n", ["sort=newest", "sort=name"]),
+        ("runs jobs=true format=", ["format=table", "format=csv", "format=json"]),
+        ("runs jobs=", ["jobs=true", "jobs=false"]),
+        ("compare --", ["--help"]),
+        ("compare mod", []),
         ("seed=1 compl", []),
         ("completion ", ["bash", "zsh"]),
         ("completion z", ["zsh"]),
@@ -228,6 +237,21 @@ def test_runs_are_offered_by_name() -> None:
     assert offered("resume=go") == ["resume=good"]
     assert offered("model.weights=runs/g") == ["model.weights=runs/good/"]
     assert offered("predict", "run.root=elsewhere", "checkpoint=o") == ["checkpoint=other"]
+
+
+def test_runs_and_reports_are_offered_to_compare() -> None:
+    for name in ("good", "other"):
+        make_run(name)
+    Path("runs/good/report").mkdir()
+    Path("runs/good/report/report.json").touch()
+    Path("runs/good/report/report.txt").touch()
+    there = ["latest", "good", "runs/", "output=", "run."]
+    assert sorted(offered("compare", "other", "")) == sorted(there)
+    assert offered("compare", "runs/good/report/") == ["runs/good/report/report.json"]
+    assert offered("compare", "run.root=elsewhere", "go") == []
+    assert offered("compare", "run.root=r") == ["run.root=runs/"]
+    assert offered("runs", "g") == []
+    assert offered("runs", "r") == ["runs/", "run."]
 
 
 def test_the_keys_of_a_run_are_those_that_it_records() -> None:
