@@ -61,8 +61,8 @@ MAY_IMPORT = {
     ),
     "commands": (
         f"{CONTRACTS} paths checking resolving config sections inputs build pretrained device files"
-        " sidecar signals run lock engine report visualize data augmentation models optim comparison listing plain"
-        " commands"
+        " sidecar signals run lock engine report visualize data augmentation models optim"
+        " comparison listing plain commands"
     ),
     "spaces": "errors",
     "arguments": "errors spaces",
