@@ -18,6 +18,7 @@ from cnn_cli.sections import (
     RunConfig,
     RunsConfig,
     TrainerConfig,
+    TrainRequireConfig,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ class TrainConfig:
     device: DeviceConfig
     loss: LossConfig
     trainer: TrainerConfig
-    require: Mapping[str, float | None]
+    require: TrainRequireConfig
+    baseline: str | None
+    """an earlier report, than which the new one may not be worse beyond noise"""
     run: RunConfig
     seed: NonNegativeInt
     resume: str | None
@@ -73,7 +76,9 @@ class EvaluateConfig:
     """names of the data's classes -> names of the model's, where they differ"""
     calibrated: bool
     """probabilities by the temperature of the validation pictures, fitted where it is not yet"""
-    require: Mapping[str, float | None]
+    require: RequireConfig
+    baseline: str | None
+    """an earlier report, than which the new one may not be worse beyond noise"""
     run: RunsConfig
     output: str | None
     trust: tuple[str, ...]
@@ -112,7 +117,7 @@ class PreviewConfig:
     device: DeviceConfig
     loss: LossConfig
     trainer: TrainerConfig
-    require: Mapping[str, float | None]
+    require: TrainRequireConfig
     figure: Mapping[str, Node]
     split: Literal["train", "val", "test"]
     dpi: Annotated[int, Range(50, 600)]
@@ -127,7 +132,8 @@ class PreviewConfig:
         shared = TrainConfig.__dataclass_fields__.keys() & self.__dataclass_fields__.keys()
         given = {name: getattr(self, name) for name in shared}
         run = RunConfig(self.run.root, None, None)
-        return TrainConfig(**{**given, "run": run, "resume": None, "check": None})
+        unset = {"resume": None, "check": None, "baseline": None}
+        return TrainConfig(**{**given, "run": run, **unset})
 
 
 @dataclass(frozen=True)
@@ -167,9 +173,6 @@ def parse(command: str, cfg: "DictConfig") -> Config:
     """The typed config of `command`. Raises UserError with every problem found."""
     problems: list[str] = []
     values = plain(cfg, problems)
-    if isinstance(values.get("require"), Mapping):
-        conform("require", values["require"], RequireConfig, problems)
-        values["require"] = {} if problems else values["require"]  # told once is enough
     if isinstance(values.get("dataset"), Mapping):
         _check_facts(values["dataset"], problems)
     untrained = command == "visualize" and values.get("checkpoint") is None
@@ -223,6 +226,10 @@ def _check_checks(config: TrainConfig, problems: list[str]) -> None:
     ]
     if config.check == ():
         problems.append(f"check=[]: names no check; {there}")
+    if config.check is not None and config.baseline is not None:
+        problems.append(
+            "baseline: has no meaning beside check, which makes no report; leave it out"
+        )
     if config.check is not None and config.resume is not None:
         problems.append("check: looks at a training before its first step; leave out resume")
 

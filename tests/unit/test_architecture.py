@@ -52,7 +52,7 @@ MAY_IMPORT = {
     ),
     "commands": (
         f"{CONTRACTS} checking config sections inputs build pretrained device files sidecar signals"
-        " run lock engine report visualize data augmentation models optim commands"
+        " run lock reports engine report visualize data augmentation models optim commands"
     ),
     "spaces": "errors",
     "arguments": "errors spaces",
@@ -65,9 +65,10 @@ MAY_IMPORT = {
     "recorded": "errors limits paths checking resolving config targets run engine.checkpoint",
     "destinations": "errors files run",
     "preview": "paths run sources",
+    "reports": "errors run",
     "compose": (
         "errors paths resolving config targets arguments guard explain recorded destinations"
-        " preview build"
+        " preview reports build"
     ),
     "cli": "errors signals paths config arguments help pages explain compose commands completion",
     "__init__": "",
