@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from cnn_cli.checking import conform
 from cnn_cli.errors import UserError, closest
-from cnn_cli.limits import Count, NonNegativeInt, Range
+from cnn_cli.limits import Count, NonNegativeInt, Range, SomeFraction
 from cnn_cli.resolving import leaves, plain
 from cnn_cli.sections import (
     DatasetFacts,
@@ -142,10 +142,13 @@ class PredictConfig:
 
     checkpoint: str
     images: str
-    """a file, a folder (searched through) or a glob"""
+    """a file, a folder (searched through), a glob, or - for paths on standard input"""
     top_k: Count
     calibrated: bool
     """probabilities by the temperature of the validation pictures"""
+    threshold: SomeFraction | None
+    """probability of the likeliest class below which the answer is `unsure`"""
+    format: Literal["csv", "jsonl", "both"]
     device: DeviceConfig
     batch_size: Count
     run: RunsConfig
