@@ -58,9 +58,10 @@ def run(config: PredictConfig, overrides: list[str], folder: Path | None) -> int
     finally:
         tally.tell(display)
         written = ", ".join(str(target / name) for name in names)
-        told = f"{tally.read:,} of {tally.images:,} pictures classified by {trained.title}"
-        told = told if ended else f"stopped before the end: {told}"
-        display.say(f"{told}, step {trained.step}; wrote {written}", markup=False)
+        read, images = f"{tally.read:,}", f"{tally.images:,} pictures"
+        told = f"{read} of {images}" if ended else f"stopped after {images}, {read} of them"
+        model = f"{trained.title}, step {trained.step}"
+        display.say(f"{told} classified by {model}; wrote {written}", markup=False)
     return 1 if tally.unreadable else 0
 
 

@@ -66,7 +66,7 @@ def read_arrays(path: Path) -> "Predictions":
     """The predictions that `write_arrays` has written."""
     from cnn_cli.engine.predict import Predictions
 
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return Predictions(
             labels=file["labels"],
             probabilities=file["probabilities"],

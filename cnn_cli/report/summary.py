@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cnn_cli.report.junit import legal
 from cnn_cli.report.report import Report
 from cnn_cli.report.verdict import Verdict
 
@@ -50,7 +51,7 @@ def summary(report: Report, verdicts: Sequence[Verdict]) -> str:
 
 def escaped(text: str) -> str:
     """`text` as itself in Markdown, also inside a table: no formatting, no HTML, one line."""
-    line = re.sub(r"\s+", " ", text)
+    line = re.sub(r"\s+", " ", legal(text))
     # As numbers: `|` ends a cell even inside code, and backslashes are not heeded everywhere.
     return re.sub(r"[&<>\\`*\[\]#|~$]|(?<!\w)_|_(?!\w)", lambda sign: f"&#{ord(sign[0])};", line)
 
