@@ -90,7 +90,10 @@ def conclude(config: TrainConfig, folder: Path, display: Display, wanted: Demand
     with display.logging(folder / "train.log"):
         _tell(display, found, record)
         files = [folder / f"fold-{i}" / "report" / "report.json" for i in range(1, folds + 1)]
-        report = averaged([json.loads(file.read_text()) for file in files])
+        report = averaged(
+            [json.loads(file.read_text()) for file in files],
+            {"accuracy": [min(max(end, 0.0), 1.0) for end in record["accuracy_interval"]]},
+        )
         verdicts = requirements.judge(wanted, report, lambda: read_outcomes(files))
         written = requirements.write(verdicts, report, folder)
         code = requirements.tell(verdicts, display)

@@ -208,6 +208,8 @@ def _watched(
     while True:
         try:
             answer = next(source, None)
+        except (EOFError, ConnectionError):
+            continue  # a worker has died as it handed a batch over, which the next look finds out
         except RuntimeError as error:
             if "timed out" not in str(error):
                 died = re.search(r"worker \(pid(?:\(s\))? (\d+)", str(error))

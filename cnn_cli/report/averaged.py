@@ -11,15 +11,19 @@ CALIBRATION = ("ece", "classwise_ece")
 SECONDS = ("train_seconds", "evaluate_seconds")
 
 
-def averaged(reports: Sequence[Mapping[str, Any]]) -> Report:
+def averaged(
+    reports: Sequence[Mapping[str, Any]], intervals: Mapping[str, Sequence[float]]
+) -> Report:
     """Scalar metrics, calibration errors, figures of each class and seconds, each as the mean.
 
-    `reports` are contents of report.json. Folds without a figure are left out of its mean, those
-    without a picture of a class out of the means of that class, whose `support` is the sum.
+    `reports` are contents of report.json, `intervals` those of means, by figure. Folds without a
+    figure are left out of its mean, those without a picture of a class out of the means of that
+    class, whose `support` is the sum.
     """
     metrics = [report["metrics"] for report in reports]
     names = [key for key, v in metrics[0].items() if v is None or isinstance(v, float)]
     means: dict[str, Any] = {name: _mean([part[name] for part in metrics]) for name in names}
+    means["intervals"] = intervals
     means["images"] = sum(part["images"] for part in metrics)
     means["calibration"] = {
         name: fmean(part["calibration"][name] for part in metrics) for name in CALIBRATION

@@ -97,16 +97,10 @@ def compare(baseline: Baseline, new: Outcomes) -> Verdict:
             f" {baseline.images:,} ({why}); test of two proportions"
         )
     is_met = p >= LEVEL
-    verdict = "not worse beyond noise" if is_met else "worse"
-    return Verdict(
-        "baseline",
-        f"baseline={baseline.ref}",
-        f"{ours:.4f} against {theirs:.4f}, p = {p:.2g}",
-        is_met,
-        f"baseline={baseline.ref}: {verdict}: accuracy {ours:.4f} against {theirs:.4f}; {how},"
-        f" one-sided, p = {p:.2g} {'(' if is_met else 'is below '}{LEVEL}"
-        f"{' would be needed to call it worse)' if is_met else ''}",
-    )
+    verdict, below = ("not worse beyond noise", "is not") if is_met else ("worse", "is")
+    setting, found = f"baseline={baseline.ref}", f"accuracy {ours:.4f} against {theirs:.4f}"
+    told = f"{setting}: {verdict}: {found}; {how}, one-sided, p = {p:.2g} {below} below {LEVEL}"
+    return Verdict("baseline", setting, f"{found}, p = {p:.2g}", is_met, told)
 
 
 def mcnemar(lost: int, won: int) -> float:

@@ -105,7 +105,7 @@ def test_folds_become_one_report_of_their_means() -> None:
     folds[1]["metrics"] |= {"accuracy": 1.0, "roc_auc": 0.25}
     one = dict(folds[0]["metrics"]["per_class"][0]) | {"support": 0, "recall": 0.0}
     folds[0]["metrics"]["per_class"] = [one, *folds[0]["metrics"]["per_class"][1:]]
-    made = averaged(folds)
+    made = averaged(folds, {"accuracy": [0.5, 0.9]})
     assert made.metrics["accuracy"] == 0.75
     assert made.metrics["roc_auc"] == 0.25
     assert made.metrics["images"] == 120
@@ -114,4 +114,5 @@ def test_folds_become_one_report_of_their_means() -> None:
     assert rows[0]["recall"] == second.metrics["per_class"][0]["recall"]  # tested there alone
     text = summary(made, [MET])
     assert text.startswith("## cross-validation: ✅ met, all 1\n")
+    assert "| accuracy | 75.00% | 50.00% to 90.00% |" in text
     assert ElementTree.fromstring(junit(made, [MET])).find(".//testcase[@classname]") is not None
