@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cnn_cli.cli import main
-from cnn_cli.commands import train
+from cnn_cli.commands import concluding, train
 from cnn_cli.run import Run
 
 SMALL = (
@@ -149,6 +149,6 @@ def test_a_signal_in_the_report_says_how_to_come_by_it(monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "write_report", interrupted)
+    monkeypatch.setattr(concluding, "write_report", interrupted)
     assert main(["train", *SMALL, "trainer.epochs=1", "run.name=cut"]) == 130
     assert " resume=runs/cut" in capsys.readouterr().out
