@@ -26,6 +26,7 @@ from cnn_cli.errors import UserError
 from cnn_cli.explain import FAILURES, explain, not_understood, reason, single_options
 from cnn_cli.guard import check_hydra, check_searchpath, refused_additions
 from cnn_cli.paths import config_dir
+from cnn_cli.reports import check_baseline
 from cnn_cli.resolving import plain
 from cnn_cli.targets import check_targets, check_trust
 
@@ -256,6 +257,7 @@ def _check(
     except UserError as error:
         problems += error.problems
     problems += check_writable_places(values, request.command, composer.record)
+    problems += check_baseline(values)
     return problems + (_check_components(cfg, values, unresolved, trust) if build else [])
 
 

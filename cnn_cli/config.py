@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from cnn_cli.checking import conform
 from cnn_cli.errors import UserError, closest
-from cnn_cli.limits import Count, NonNegativeInt, Range
+from cnn_cli.limits import Count, NonNegativeInt, Range, SomeFraction
 from cnn_cli.resolving import leaves, plain
 from cnn_cli.sections import (
     DatasetFacts,
@@ -18,6 +18,7 @@ from cnn_cli.sections import (
     RunConfig,
     RunsConfig,
     TrainerConfig,
+    TrainRequireConfig,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ class TrainConfig:
     device: DeviceConfig
     loss: LossConfig
     trainer: TrainerConfig
-    require: Mapping[str, float | None]
+    require: TrainRequireConfig
+    baseline: str | None
+    """an earlier report, than which the new one may not be worse beyond noise"""
     run: RunConfig
     seed: NonNegativeInt
     resume: str | None
@@ -73,7 +76,9 @@ class EvaluateConfig:
     """names of the data's classes -> names of the model's, where they differ"""
     calibrated: bool
     """probabilities by the temperature of the validation pictures, fitted where it is not yet"""
-    require: Mapping[str, float | None]
+    require: RequireConfig
+    baseline: str | None
+    """an earlier report, than which the new one may not be worse beyond noise"""
     run: RunsConfig
     slices: str | None
     """CSV whose first column names pictures, and whose others tell of them"""
@@ -114,7 +119,7 @@ class PreviewConfig:
     device: DeviceConfig
     loss: LossConfig
     trainer: TrainerConfig
-    require: Mapping[str, float | None]
+    require: TrainRequireConfig
     figure: Mapping[str, Node]
     split: Literal["train", "val", "test"]
     dpi: Annotated[int, Range(50, 600)]
@@ -129,7 +134,8 @@ class PreviewConfig:
         shared = TrainConfig.__dataclass_fields__.keys() & self.__dataclass_fields__.keys()
         given = {name: getattr(self, name) for name in shared}
         run = RunConfig(self.run.root, None, None)
-        return TrainConfig(**{**given, "run": run, "resume": None, "check": None})
+        unset = {"resume": None, "check": None, "baseline": None}
+        return TrainConfig(**{**given, "run": run, **unset})
 
 
 @dataclass(frozen=True)
@@ -138,10 +144,13 @@ class PredictConfig:
 
     checkpoint: str
     images: str
-    """a file, a folder (searched through) or a glob"""
+    """a file, a folder (searched through), a glob, or - for paths on standard input"""
     top_k: Count
     calibrated: bool
     """probabilities by the temperature of the validation pictures"""
+    threshold: SomeFraction | None
+    """probability of the likeliest class below which the answer is `unsure`"""
+    format: Literal["csv", "jsonl", "both"]
     device: DeviceConfig
     batch_size: Count
     run: RunsConfig
@@ -176,9 +185,6 @@ def parse(command: str, cfg: "DictConfig") -> Config:
     """The typed config of `command`. Raises UserError with every problem found."""
     problems: list[str] = []
     values = plain(cfg, problems)
-    if isinstance(values.get("require"), Mapping):
-        conform("require", values["require"], RequireConfig, problems)
-        values["require"] = {} if problems else values["require"]  # told once is enough
     if isinstance(values.get("dataset"), Mapping):
         _check_facts(values["dataset"], problems)
     untrained = command == "visualize" and values.get("checkpoint") is None
@@ -232,6 +238,10 @@ def _check_checks(config: TrainConfig, problems: list[str]) -> None:
     ]
     if config.check == ():
         problems.append(f"check=[]: names no check; {there}")
+    if config.check is not None and config.baseline is not None:
+        problems.append(
+            "baseline: has no meaning beside check, which makes no report; leave it out"
+        )
     if config.check is not None and config.resume is not None:
         problems.append("check: looks at a training before its first step; leave out resume")
 

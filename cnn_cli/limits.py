@@ -39,6 +39,10 @@ NonNegative = Annotated[float, Range(0)]
 Positive = Annotated[float, Range(0, open_low=True)]
 Fraction = Annotated[float, Range(0, 1)]
 """A share or probability, both ends included."""
+SomeFraction = Annotated[float, Range(0, 1, open_low=True)]
+"""A share in (0, 1]: one that something can fall short of."""
+Coefficient = Annotated[float, Range(-1, 1, open_low=True)]
+"""A correlation in (-1, 1]: one that something can fall short of."""
 ProperFraction = Annotated[float, Range(0, 1, open_high=True)]
 """A share in [0, 1): a part that never takes the whole."""
 

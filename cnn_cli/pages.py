@@ -32,6 +32,7 @@ EXAMPLES = {
         ("cnn-train evaluate dataset.root=/elsewhere", "the data has moved"),
         ("cnn-train evaluate dataset=image_folder dataset.root=new", "other data"),
         ("cnn-train evaluate require.accuracy=0.9", "exit code 3 if not"),
+        ("cnn-train evaluate baseline=oldrun", "also if worse"),
     ),
     "visualize": (
         ("cnn-train visualize", "the usual figures"),
@@ -57,6 +58,7 @@ EXAMPLES = {
         ("cnn-train predict images=photo.jpg", "one picture"),
         ("cnn-train predict images=photos/ top_k=3", "a folder, searched through"),
         ("cnn-train predict images='scans/*.png'", "a pattern, in quotes"),
+        ("cnn-train predict images=- < list.txt", "paths, one a line"),
     ),
 }
 PLAIN_USAGE = {
@@ -115,7 +117,7 @@ EXIT_CODES = (
     ("0", "done"),
     ("1", "the work failed"),
     ("2", "the request was wrong; nothing was started"),
-    ("3", "a threshold of require.* was missed"),
+    ("3", "what require.* or baseline asks for was missed"),
     ("130, 143, 129", "interrupted (Ctrl-C, SIGTERM, SIGHUP); the state is saved"),
     ("75", "preempted (SIGUSR1, SIGUSR2); the state is saved"),
 )

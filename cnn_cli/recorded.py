@@ -26,7 +26,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 RESUMED = "resumed"
 """Name of the primary config of a run that is gone on with."""
 
-FRESH = ("run", "resume", "trust", "check")
+FRESH = ("run", "resume", "trust", "check", "baseline")
 """Parts of a resumed run that come from this command, not from the record."""
 
 SECTIONS = ("loss", "trainer", "require")
@@ -44,7 +44,7 @@ FREE = (
         "dataset.verify",
         "dataset.cache",
     ),  # its pictures are compared
-    *("resume", "trust", "check"),
+    *("resume", "trust", "check", "baseline"),
 )
 """What may differ in a resumed run, beside more `trainer.epochs`, or more `trainer.budget`."""
 

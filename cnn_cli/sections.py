@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cnn_cli.limits import (
+    Coefficient,
     Count,
     Duration,
-    Fraction,
     NonNegative,
     NonNegativeInt,
     Positive,
     ProperFraction,
     Range,
     RunName,
+    SomeFraction,
 )
+
+PerClass = SomeFraction | Mapping[str, SomeFraction]
+"""A share that every class is to reach, or the shares of some by their names."""
 
 
 @dataclass(frozen=True)
@@ -108,17 +112,39 @@ class TrainerConfig:
 
 @dataclass(frozen=True)
 class RequireConfig:
-    """Thresholds on the report's metrics; null = no demand."""
+    """Thresholds on the report; null = no demand. One that nothing could miss is out of range."""
 
-    accuracy: Fraction | None
-    top5_accuracy: Fraction | None
+    accuracy: SomeFraction | None
+    micro_f1: SomeFraction | None
+    top5_accuracy: SomeFraction | None
+    balanced_accuracy: SomeFraction | None
+    macro_precision: SomeFraction | None
+    macro_recall: SomeFraction | None
+    macro_f1: SomeFraction | None
+    weighted_f1: SomeFraction | None
+    kappa: Coefficient | None
+    mcc: Coefficient | None
+    roc_auc: SomeFraction | None
+    average_precision: SomeFraction | None
     loss: NonNegative | None
-    """an upper bound; all others are lower bounds"""
-    balanced_accuracy: Fraction | None
-    macro_precision: Fraction | None
-    macro_recall: Fraction | None
-    macro_f1: Fraction | None
-    weighted_f1: Fraction | None
+    """an upper bound, as the next ones; all above are lower bounds"""
+    brier: Annotated[float, Range(0, 2, open_high=True)] | None
+    ece: ProperFraction | None
+    classwise_ece: ProperFraction | None
+    precision: PerClass | None
+    """lower bounds, as the next ones"""
+    recall: PerClass | None
+    f1: PerClass | None
+    evaluate_time: Duration | None
+    """the most that the evaluation may take"""
+
+
+@dataclass(frozen=True)
+class TrainRequireConfig(RequireConfig):
+    """And on the training."""
+
+    train_time: Duration | None
+    """the most that it may take"""
 
 
 @dataclass(frozen=True)

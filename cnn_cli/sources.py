@@ -16,7 +16,7 @@ from cnn_cli.paths import config_dir
 UNTRAINED = "_untrained_"
 """The mark, in a figure's YAML, that it needs no trained model."""
 
-OF_TRAIN_ONLY = ("defaults", "resume", "check", "run", "hydra")
+OF_TRAIN_ONLY = ("defaults", "resume", "check", "baseline", "run", "hydra")
 OF_A_RUN_ONLY = ("defaults", "checkpoint", "batch_size", "class_map")
 """Keys of the primary configs that `visualize` without a run does not take over."""
 

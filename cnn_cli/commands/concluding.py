@@ -6,22 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from cnn_cli import build
-from cnn_cli.commands import calibrating
+from cnn_cli.commands import calibrating, requirements
 from cnn_cli.commands.overview import next_commands
 from cnn_cli.commands.publishing import publish
-from cnn_cli.commands.reporting import check_required, evaluate, list_files
+from cnn_cli.commands.reporting import evaluate, list_files
+from cnn_cli.commands.requirements import Demands
 from cnn_cli.commands.trained import find, load
 from cnn_cli.config import TrainConfig
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.tensorboard import Board
+from cnn_cli.report.baseline import outcomes_of
 from cnn_cli.report.files import CONFUSION
 from cnn_cli.report.text import print_report
 
 
 def conclude(
-    config: TrainConfig, task: Task, state: TrainState, display: Display, board: Board | None
+    config: TrainConfig,
+    task: Task,
+    state: TrainState,
+    display: Display,
+    board: Board | None,
+    wanted: Demands,
 ) -> int:
     """The report on the test split from the best checkpoint's file, as by `evaluate`."""
     path = find(str(task.run.folder), config.run.root, display, "best")
@@ -35,7 +42,9 @@ def conclude(
     report = replace(made.report, cost={**made.report.cost, **own})
     task.run.clear_report()
     folder = task.run.report
-    files = publish(replace(made, report=report), trained, folder)
+    verdicts = requirements.judge(wanted, report, lambda: outcomes_of(made.predictions))
+    more = requirements.write(verdicts, report, folder)
+    files = [*publish(replace(made, report=report), trained, folder), *more]
     which = "best" if trained.step == state.best_step else "last"
     epoch = -(-trained.step // task.plan.steps_per_epoch)
     display.say(f"\n{split} split, {which} weights (epoch {epoch})", style="bold")
@@ -46,7 +55,7 @@ def conclude(
     if board:
         _finish_board(board, config, report.metrics, folder, trained.step)
     list_files(display, folder, files)
-    code = check_required(config.require, report, display)
+    code = requirements.tell(verdicts, display)
     if not display.brief:
         display.say(next_commands(task.run, config.trust, validated=len(task.dataset.val) > 0))
     return code

@@ -13,21 +13,23 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from cnn_cli.commands import requirements
 from cnn_cli.commands.overview import program
-from cnn_cli.commands.reporting import check_required
+from cnn_cli.commands.requirements import Demands
 from cnn_cli.config import TrainConfig
 from cnn_cli.engine.display import Display, duration
 from cnn_cli.errors import UserError
 from cnn_cli.files import write_json
 from cnn_cli.inputs import selection
 from cnn_cli.lock import claimed
+from cnn_cli.report.averaged import averaged
+from cnn_cli.report.baseline import read_outcomes
 from cnn_cli.report.intervals import cross_validated, wilson
-from cnn_cli.report.report import Report
 from cnn_cli.run import CROSS_VALIDATION, Run
-from cnn_cli.sections import RequireConfig
+from cnn_cli.sections import TrainRequireConfig
 
-TrainOnce = Callable[[TrainConfig, list[str], Path | None], int]
-NONE_REQUIRED = dict.fromkeys(RequireConfig.__dataclass_fields__)
+NONE_REQUIRED = TrainRequireConfig(**dict.fromkeys(TrainRequireConfig.__dataclass_fields__))
+TrainOnce = Callable[[TrainConfig, list[str], Path | None, Demands], int]
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,17 @@ def wanted(config: TrainConfig) -> bool:
     return config.resume is None and chosen.folds is not None and chosen.fold is None
 
 
-def run(config: TrainConfig, overrides: list[str], folder: Path, train: TrainOnce) -> int:
+def run(
+    config: TrainConfig, overrides: list[str], folder: Path, wanted: Demands, train: TrainOnce
+) -> int:
     """Train on each fold in folder/fold-1 .. fold-K; then mean, spread and interval.
 
-    Returns the exit code: that of a signal, which ends all; 3 where a mean misses its threshold.
+    Returns the exit code: that of a signal, which ends all; 3 where a mean misses its threshold, or
+    all folds together are worse than the baseline.
     """
     folds = selection(config.dataset).folds
     assert folds is not None
-    display = Display()
+    display, together = Display(), dataclasses.replace(wanted, together=True)
     with claimed(folder, is_new=True):
         for number in range(1, folds + 1):
             display.say(f"\nfold {number} of {folds}", style="bold")
@@ -64,7 +69,7 @@ def run(config: TrainConfig, overrides: list[str], folder: Path, train: TrainOnc
             code = 1
             is_wrong = False  # a wrong request: to go on with it leads nowhere
             try:
-                code = train(_of_fold(config, number), overrides, place)
+                code = train(_of_fold(config, number), overrides, place, together)
             except UserError:
                 is_wrong = not place.exists()
                 raise
@@ -73,19 +78,27 @@ def run(config: TrainConfig, overrides: list[str], folder: Path, train: TrainOnc
                     _stopped(display, overrides, folder, number, folds)
             if code:
                 return code
-        return conclude(config, folder, display)
+        return conclude(config, folder, display, wanted)
 
 
-def conclude(config: TrainConfig, folder: Path, display: Display) -> int:
-    """Tell and write what all folds in `folder` say; 3 where a threshold is missed, else 0."""
+def conclude(config: TrainConfig, folder: Path, display: Display, wanted: Demands) -> int:
+    """Tell and write what all folds in `folder` say; 3 where one of `wanted` is missed."""
     folds = selection(config.dataset).folds or 0
     found = [_fold(folder, number) for number in range(1, folds + 1)]
     record = summary(found)
     write_json(folder / CROSS_VALIDATION, record)
     with display.logging(folder / "train.log"):
         _tell(display, found, record)
-        code = check_required(config.require, Report(record["mean"], {}, {}), display)
-        display.say(f"wrote {folder}: {CROSS_VALIDATION}", markup=False)
+        files = [folder / f"fold-{i}" / "report" / "report.json" for i in range(1, folds + 1)]
+        report = averaged(
+            [json.loads(file.read_text()) for file in files],
+            {"accuracy": [min(max(end, 0.0), 1.0) for end in record["accuracy_interval"]]},
+        )
+        verdicts = requirements.judge(wanted, report, lambda: read_outcomes(files))
+        written = requirements.write(verdicts, report, folder)
+        code = requirements.tell(verdicts, display)
+        names = ", ".join([CROSS_VALIDATION, *(path.name for path in written)])
+        display.say(f"wrote {folder}: {names}", markup=False)
     return code
 
 
@@ -100,7 +113,11 @@ def completed(config: TrainConfig, run: Path) -> Path | None:
 
 def summary(folds: Sequence[Fold]) -> dict[str, Any]:
     """Means over the folds, spread and intervals of the accuracy, as plain JSON."""
-    names = [name for name, value in folds[0].metrics.items() if isinstance(value, float)]
+    names = [
+        name
+        for name in folds[0].metrics
+        if all(isinstance(fold.metrics[name], float) for fold in folds)
+    ]
     accuracies = [fold.metrics["accuracy"] for fold in folds]
     sizes = [fold.metrics["images"] for fold in folds]
     right = sum(round(fold.metrics["accuracy"] * fold.metrics["images"]) for fold in folds)
@@ -135,7 +152,9 @@ def _of_fold(config: TrainConfig, number: int) -> TrainConfig:
     """A run of its own; the thresholds are for the mean."""
     named = dataclasses.replace(config.run, dir=None, name=None)
     node = {**config.dataset, "fold": number}
-    return dataclasses.replace(config, dataset=node, run=named, require=NONE_REQUIRED)
+    return dataclasses.replace(
+        config, dataset=node, run=named, require=NONE_REQUIRED, baseline=None
+    )
 
 
 def _fold(folder: Path, number: int) -> Fold:

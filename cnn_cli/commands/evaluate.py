@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from cnn_cli import build
-from cnn_cli.commands import calibrating, slicing
+from cnn_cli.commands import calibrating, requirements, slicing
 from cnn_cli.commands.publishing import publish
-from cnn_cli.commands.reporting import check_required, check_sensible, evaluate, list_files
+from cnn_cli.commands.reporting import evaluate, list_files
 from cnn_cli.commands.trained import (
     evaluation_node,
     find,
@@ -17,17 +17,19 @@ from cnn_cli.commands.trained import (
 from cnn_cli.config import EvaluateConfig
 from cnn_cli.device import choose
 from cnn_cli.engine.display import Display
+from cnn_cli.report.baseline import outcomes_of
 from cnn_cli.report.text import print_report
 
 
 def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> int:
-    """Evaluate, print and write the report; 3 where a required figure is missed, else 0."""
+    """Evaluate, print and write the report; 3 where what is required is missed, else 0."""
     display = Display()
+    wanted = requirements.demands(config.require, config.baseline, config.run.root)
     table = None if config.slices is None else slicing.read(config.slices)
     device = choose(config.device)
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
-    check_sensible(config.require, trained.classes)
+    requirements.check_sensible(wanted, trained.classes)
     node = evaluation_node(config.dataset, trained, overrides)
     trained = with_views(trained, config.tta, mirrored=bool(node.get("mirror")))
     dataset = build.dataset(node, trained.preprocessing, device.workers, config.trust)
@@ -48,7 +50,9 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     )
     what = f"{dataset.name}-{config.split}"
     target = output_folder(config.output, path, config.run.root, "evaluate", what, folder)
-    files = publish(made, trained, target)
+    verdicts = requirements.judge(wanted, made.report, lambda: outcomes_of(made.predictions))
+    own = requirements.write(verdicts, made.report, target)
+    files = [*publish(made, trained, target), *own]
     print_report(display.console, made.report, target)
     list_files(display, target, files)
-    return check_required(config.require, made.report, display)
+    return requirements.tell(verdicts, display)

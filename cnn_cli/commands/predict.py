@@ -1,172 +1,211 @@
-"""`cnn-train predict`: the top classes of pictures, on the console and as CSV."""
+"""`cnn-train predict`: the top classes of pictures, on the console, as CSV and as JSON lines."""
 
-import csv
-import glob
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 import torch
 from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
+from cnn_cli.commands import answers as files
+from cnn_cli.commands.answers import UNSURE, Answer
 from cnn_cli.commands.calibrating import with_temperature
+from cnn_cli.commands.finding import STDIN, count_images, find_images
 from cnn_cli.commands.trained import Trained, find, load, output_folder
 from cnn_cli.config import PredictConfig
-from cnn_cli.data.folder_tree import SUFFIXES
-from cnn_cli.data.images import UnreadableImage, read_image
+from cnn_cli.data.streaming import PartRead, decoded
 from cnn_cli.device import Device, choose
+from cnn_cli.engine.display import Counter as Bar
 from cnn_cli.engine.display import Display, counting
 from cnn_cli.errors import UserError
 
 SHOWN = 20
-"""Pictures shown on the console; the CSV has all."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The likeliest classes of one picture, best first, or why it could not be read."""
-
-    path: Path
-    classes: tuple[str, ...] = ()
-    probabilities: tuple[float, ...] = ()
-    error: str = ""
+"""Pictures, unreadable files and classes that the console shows at most; the files have all."""
 
 
 def run(config: PredictConfig, overrides: list[str], folder: Path | None) -> int:  # noqa: ARG001
     """Classify every picture; 1 where some could not be read (the rest is done), else 0."""
     display = Display()
     device = choose(config.device)
+    if config.images == STDIN and sys.stdin and sys.stdin.isatty():
+        display.say("paths of pictures, one a line; Ctrl-D ends them", style="dim")
     paths = find_images(config.images)
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
+    if config.threshold is not None and UNSURE in trained.classes:
+        raise UserError(f"threshold: the model has a class named {UNSURE} of its own; leave it out")
     trained = with_temperature(trained, display) if config.calibrated else trained
-    what = f"{len(paths)}-pictures"
-    target = output_folder(config.output, path, config.run.root, "predict", what, folder)
-    with counting(display.console, "pictures", len(paths)) as advance:
-        answers: list[Answer] = []
-        for start in range(0, len(paths), config.batch_size):
-            some = paths[start : start + config.batch_size]
-            answers += classify(trained, some, device, config.top_k)
-            advance(len(some))
-    write_csv(target / "predictions.csv", answers)
-    unread = [answer for answer in answers if answer.error]
-    _show(display, [answer for answer in answers if not answer.error])
-    for answer in unread:
-        display.say(f"could not be read: {answer.path}: {answer.error}", markup=False)
-    display.say(
-        f"{len(answers) - len(unread)} of {len(answers)} pictures classified by {trained.title},"
-        f" step {trained.step}; wrote {target / 'predictions.csv'}",
-        markup=False,
-    )
-    return 1 if unread else 0
+    target = output_folder(config.output, path, config.run.root, "predict", "pictures", folder)
+    top = min(config.top_k, len(trained.classes))
+    names, tally, ended = files.names(config.format), Tally(), False
+    try:
+        with (
+            counting(display.console, "pictures", None) as bar,
+            files.writing(target, names, top) as write,
+        ):
+            _foresee(bar, config.images)
+            size, threshold = config.batch_size, config.threshold
+            for some in classified(trained, paths, device, size, top=top, threshold=threshold):
+                write(some)
+                tally.add(some, display)
+                bar(len(some))
+        ended = True
+    finally:
+        tally.tell(display)
+        written = ", ".join(str(target / name) for name in names)
+        read, images = f"{tally.read:,}", f"{tally.images:,} pictures"
+        told = f"{read} of {images}" if ended else f"stopped after {images}, {read} of them"
+        model = f"{trained.title}, step {trained.step}"
+        display.say(f"{told} classified by {model}; wrote {written}", markup=False)
+    return 1 if tally.unreadable else 0
 
 
-def find_images(images: str) -> tuple[Path, ...]:
-    """The files that a file's name, a folder (searched through) or a glob means, in order of name.
+def _foresee(bar: Bar, images: str) -> None:
+    """Have the number of pictures counted while the first ones are classified."""
+    if bar.is_shown and images != STDIN:
+        Thread(target=lambda: bar.expect(count_images(images)), daemon=True).start()
 
-    Raises UserError where there is none.
+
+def classified(
+    trained: Trained,
+    paths: Iterable[Path],
+    device: Device,
+    batch_size: int,
+    *,
+    top: int,
+    threshold: float | None,
+) -> Iterator[list[Answer]]:
+    """An answer for each path, in order, in lists of up to `batch_size`.
+
+    A picture's answer does not depend on the others in its batch, beyond the rounding of floats.
     """
-    path = Path(images).expanduser()
-    if path.is_file():
-        return (path,)
-    if path.is_dir():
-        named = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.is_dir()]
-        # As in training, hidden files are passed over: macOS puts ._photo.jpg beside photo.jpg.
-        files = [p for p in named if not any(n.startswith(".") for n in p.relative_to(path).parts)]
-        nothing = f"images={images}: no picture in this folder ({', '.join(sorted(SUFFIXES))})"
-    else:
-        files = [p for p in map(Path, _matches(str(path))) if p.is_file()]
-        nothing = f"images={images}: no such file or folder, and no file matches it as a pattern"
-        if "," in images or images.startswith("["):
-            nothing += "; it takes one of them: a file, a folder or a pattern"
-    if not files:
-        raise UserError(nothing)
-    return tuple(sorted(files))
+    pin = device.place.type == "cuda"
+    for some, found in decoded(paths, trained.preprocessing, batch_size, device.workers, pin=pin):
+        rows = iter(_probabilities(trained, found, device))
+        yield [
+            Answer(path, error=found.errors[place])
+            if place in found.errors
+            else _answer(path, next(rows), trained.classes, top, threshold)
+            for place, path in enumerate(some)
+        ]
 
 
-def _matches(pattern: str) -> list[str]:
-    return glob.glob(pattern, recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
-
-
-def classify(
-    trained: Trained, paths: tuple[Path, ...], device: Device, top_k: int
-) -> Iterator[Answer]:
-    """One answer for each path, in order."""
-    read: dict[Path, Tensor] = {}
-    errors: dict[Path, str] = {}
-    for path in paths:
-        try:
-            read[path] = read_image(path, trained.preprocessing)
-        except UnreadableImage as error:
-            errors[path] = error.reason
-    rows = dict(zip(read, _probabilities(trained, list(read.values()), device), strict=True))
-    for path in paths:
-        yield (
-            _answer(path, rows[path], trained.classes, top_k)
-            if path in rows
-            else Answer(path, error=errors[path])
-        )
-
-
-def _probabilities(trained: Trained, images: list[Tensor], device: Device) -> Tensor:
-    """(N, K) float64."""
-    if not images:
+def _probabilities(trained: Trained, found: PartRead, device: Device) -> Tensor:
+    """(M, K) float64."""
+    if not len(found.images):
         return torch.empty(0, len(trained.classes))
     with torch.inference_mode(), device.autocast():
-        logits: Tensor = trained.model(device.input(torch.stack(images)))
+        logits: Tensor = trained.model(device.input(found.images))
     return (logits.cpu().double() / trained.temperature).softmax(dim=1)
 
 
-def _answer(path: Path, row: Tensor, classes: tuple[str, ...], top_k: int) -> Answer:
-    best = row.topk(min(top_k, len(classes)))
-    names = tuple(classes[i] for i in best.indices.tolist())
-    return Answer(path, names, tuple(best.values.tolist()))
+def _answer(
+    path: Path, row: Tensor, classes: tuple[str, ...], top: int, threshold: float | None
+) -> Answer:
+    best = row.topk(top)
+    likeliest = tuple(classes[i] for i in best.indices.tolist())
+    chances: tuple[float, ...] = tuple(best.values.tolist())
+    is_sure = threshold is None or chances[0] >= threshold
+    return Answer(path, likeliest[0] if is_sure else UNSURE, likeliest, chances)
 
 
-def write_csv(path: Path, answers: list[Answer]) -> None:
-    """One line a picture: file, error, then class and probability from the likeliest on."""
-    columns = max((len(answer.classes) for answer in answers), default=0)
-    head = [name for rank in range(1, columns + 1) for name in (f"top{rank}", f"p_top{rank}")]
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "error", *head])
-        for answer in answers:
-            pairs = zip(answer.classes, answer.probabilities, strict=True)
-            cells = [cell for name, p in pairs for cell in (name, f"{p:.8g}")]
-            empty = [""] * (len(head) - len(cells))
-            writer.writerow([str(answer.path), answer.error, *cells, *empty])
+@dataclass
+class Tally:
+    """What came of the pictures so far: numbers, and the first ones to show."""
+
+    labels: Counter[str] = field(default_factory=Counter)
+    unreadable: int = 0
+    first: list[Answer] = field(default_factory=list)
+    first_unreadable: list[Answer] = field(default_factory=list)
+    is_shown: bool = False
+
+    @property
+    def read(self) -> int:
+        return self.labels.total()
+
+    @property
+    def images(self) -> int:
+        return self.read + self.unreadable
+
+    def add(self, some: Sequence[Answer], display: Display) -> None:
+        """Count some answers; show the first ones as soon as there are enough."""
+        for answer in some:
+            if answer.error:
+                self.unreadable += 1
+            else:
+                self.labels[answer.label] += 1
+            first = self.first_unreadable if answer.error else self.first
+            if len(first) < SHOWN:
+                first.append(answer)
+        if len(self.first) == SHOWN:
+            self._show(display)
+
+    def tell(self, display: Display) -> None:
+        """What is left to say at the end."""
+        self._show(display)
+        if self.read > SHOWN:
+            display.say(f"... and {self.read - SHOWN:,} more in the file", style="dim")
+        if self.images > 1 and self.read:
+            display.say(self._counts())
+        for answer in self.first_unreadable:
+            display.say(f"could not be read: {answer.path}: {answer.error}", markup=False)
+        if self.unreadable > SHOWN:
+            more = self.unreadable - SHOWN
+            display.say(f"... and {more:,} more that could not be read, in the file", style="dim")
+
+    def _show(self, display: Display) -> None:
+        if not self.is_shown:
+            show(display, self.first)
+        self.is_shown = True
+
+    def _counts(self) -> Table:
+        """How many pictures of each class, the commonest first, then what has no class."""
+        table = Table(box=None, header_style="bold", pad_edge=True)
+        table.add_column("class", overflow="fold")
+        table.add_column("pictures", justify="right", no_wrap=True)
+        table.add_column("", justify="right", no_wrap=True)
+        known = [(name, n) for name, n in self.labels.most_common() if name != UNSURE]
+        rows = [(name, n, "") for name, n in known[:SHOWN]]
+        rest = known[SHOWN:]
+        rows += [(f"{len(rest)} other classes", sum(n for _, n in rest), "dim")] if rest else []
+        rows += [(UNSURE, self.labels[UNSURE], "yellow")] if self.labels[UNSURE] else []
+        rows += [("unreadable", self.unreadable, "red")] if self.unreadable else []
+        for name, count, style in rows:
+            table.add_row(Text(name), f"{count:,}", f"{count / self.images:.1%}", style=style)
+        return table
 
 
-def _show(display: Display, answers: list[Answer]) -> None:
+def show(display: Display, answers: Sequence[Answer]) -> None:
     """A table; where there is no terminal, lines that can be searched and cut."""
     if not display.console.is_terminal:
-        for answer in answers[:SHOWN]:
+        for answer in answers:
             pairs = zip(answer.classes, answer.probabilities, strict=True)
             best = ", ".join(f"{name} {p:.1%}" for name, p in pairs)
-            display.say(f"{answer.path}: {best}", markup=False)
+            doubt = f"{UNSURE}: " if answer.label == UNSURE else ""
+            display.say(f"{answer.path}: {doubt}{best}", markup=False)
     elif answers:
-        display.say(_table(answers[:SHOWN]))
-    if len(answers) > SHOWN:
-        display.say(f"... and {len(answers) - SHOWN} more in the CSV", style="dim")
+        display.say(_table(answers))
 
 
-def _table(answers: list[Answer]) -> Table:
+def _table(answers: Sequence[Answer]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=True)
     table.add_column("picture", overflow="fold")
     table.add_column("class")
     table.add_column("", justify="right")
     table.add_column("next", style="dim", overflow="fold")
     for answer in answers:
-        others = [
-            f"{name} {p:.1%}"
-            for name, p in zip(answer.classes[1:], answer.probabilities[1:], strict=True)
-        ]
+        pairs = zip(answer.classes, answer.probabilities, strict=True)
+        best, *others = [f"{name} {p:.1%}" for name, p in pairs]
+        is_sure = answer.label != UNSURE
         table.add_row(
             Text(str(answer.path)),
-            Text(answer.classes[0], "bold"),
-            f"{answer.probabilities[0]:.1%}",
-            Text(", ".join(others)),
+            Text(answer.label, "bold" if is_sure else "yellow"),
+            f"{answer.probabilities[0]:.1%}" if is_sure else "",
+            Text(", ".join(others if is_sure else [best, *others])),
         )
     return table

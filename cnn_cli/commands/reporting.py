@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +22,6 @@ from cnn_cli.report.calibration import surety
 from cnn_cli.report.report import Report, metrics
 from cnn_cli.report.slices import slices
 from cnn_cli.report.traits import Watched, sizes
-
-TOP = 5
-"""Classes that top-5 accuracy accepts."""
-UPPER_BOUNDS = ("loss",)
-"""Required figures that must stay below their threshold; all others must reach it."""
 
 
 def split_of(dataset: Dataset, name: str, trained: Trained, renamed: Mapping[str, str]) -> Split:
@@ -146,35 +141,6 @@ def _provenance(
         "versions": versions(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def check_sensible(require: Mapping[str, float | None], classes: Sequence[str]) -> None:
-    """Raise UserError for a threshold that nothing could miss."""
-    if require.get("top5_accuracy") is not None and len(classes) <= TOP:
-        raise UserError(
-            f"require.top5_accuracy: is always met by {len(classes)} classes; it needs more than"
-            f" {TOP}"
-        )
-
-
-def check_required(require: Mapping[str, float | None], report: Report, display: Display) -> int:
-    """0 where every threshold is met, else 3 after saying what was missed and by how much."""
-    missed = 0
-    for name, threshold in require.items():
-        if threshold is None:
-            continue
-        value = float(report.metrics[name])
-        below = name in UPPER_BOUNDS
-        if value <= threshold if below else value >= threshold:
-            display.say(f"require.{name}={threshold:g}: met with {value:.4f}", style="green")
-            continue
-        missed += 1
-        display.say(
-            f"require.{name}={threshold:g}: missed by {abs(value - threshold):.4f}: {name} is"
-            f" {value:.4f} and has to be at {'most' if below else 'least'} {threshold:g}",
-            style="bold red",
-        )
-    return 3 if missed else 0
 
 
 def list_files(display: Display, folder: Path, files: list[Path]) -> None:

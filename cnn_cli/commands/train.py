@@ -14,11 +14,12 @@ from cnn_cli.commands import (
     concluding,
     crossvalidation,
     first_weights,
+    requirements,
     sizing,
     wiring,
 )
 from cnn_cli.commands.overview import overview, resume_command
-from cnn_cli.commands.reporting import check_sensible
+from cnn_cli.commands.requirements import Demands
 from cnn_cli.commands.trained import check_shapes, find
 from cnn_cli.config import TrainConfig, short_name
 from cnn_cli.device import choose
@@ -50,12 +51,14 @@ def run(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
     config = dataclasses.replace(config, dataset=located(config.dataset))
     if config.check is not None:
         return check.run(config, overrides)
+    wanted = requirements.demands(config.require, config.baseline, config.run.root)
     if crossvalidation.wanted(config):
-        return crossvalidation.run(config, overrides, _where(config, folder, None), train_once)
+        where = _where(config, folder, None)
+        return crossvalidation.run(config, overrides, where, wanted, train_once)
     place = _place_of_fold(config)
-    code = train_once(config, overrides, folder)
+    code = train_once(config, overrides, folder, wanted)
     whole = crossvalidation.completed(config, place) if place and not code else None
-    return crossvalidation.conclude(config, whole, Display()) if whole else code
+    return crossvalidation.conclude(config, whole, Display(), wanted) if whole else code
 
 
 def _place_of_fold(config: TrainConfig) -> Path | None:
@@ -69,7 +72,9 @@ def _place_of_fold(config: TrainConfig) -> Path | None:
     return Path(config.run.dir) if config.run.dir else None
 
 
-def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -> int:
+def train_once(
+    config: TrainConfig, overrides: list[str], folder: Path | None, wanted: Demands
+) -> int:
     """Train, or go on training; then the report on the test split. Returns the exit code.
 
     `folder` is the job's own folder in a sweep. Raises UserError for what can only be seen with
@@ -93,7 +98,7 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
         if not saved:  # a resumed run has weights, and pictures, of its own
             config, first, notes = first_weights.settle(config, overrides)
         preprocessing, dataset = wiring.data(config, device, saved)
-        check_sensible(config.require, dataset.classes)
+        requirements.check_sensible(wanted, dataset.classes)
         model = wiring.model(config, preprocessing, dataset, is_new=saved is None)
         notes += pretrained.prepare(model, config.model, first, dataset.classes)
         parts = device, preprocessing, dataset, Run(where), model
@@ -111,7 +116,7 @@ def train_once(config: TrainConfig, overrides: list[str], folder: Path | None) -
             costing = fit.start(task, state)
         with display.logging(task.run.log):
             _write_start(config, overrides, task, state, first)
-            return _train_and_report(config, task, state, display, notes, costing)
+            return _train_and_report(config, task, state, display, notes, costing, wanted)
 
 
 def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
@@ -172,6 +177,7 @@ def _train_and_report(
     display: Display,
     notes: Sequence[str],
     costing: Costing | None,
+    wanted: Demands,
 ) -> int:
     display.say(overview(config, task, state, brief=display.brief))
     for note in (*notes, *task.dataset.notes):
@@ -197,7 +203,7 @@ def _train_and_report(
         if ended == "time is up":
             command = f"{resume_command(task.run, config.trust)} trainer.max_time=null"
             display.say(f"go on later with: {command}", markup=False)
-        return concluding.conclude(config, task, state, display, board)
+        return concluding.conclude(config, task, state, display, board, wanted)
     except (Stopped, KeyboardInterrupt):  # in the report: the training is saved already
         command = resume_command(task.run, config.trust)
         display.say(f"stopped; the report is made by: {command}", markup=False)

@@ -15,7 +15,7 @@ from cnn_cli.sources import read as source
 
 SHELLS = ("bash", "zsh")
 
-REFERENCES = ("checkpoint", "resume", "model.weights")
+REFERENCES = ("checkpoint", "resume", "model.weights", "baseline")
 """Keys whose value may be the name of a run."""
 
 NO_PLACES = ("run.name", "dataset.url")

@@ -5,10 +5,10 @@ import re
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from cnn_cli.data.plan import Plan
 from cnn_cli.errors import UserError, WorkerError
 
 Unreadable = tuple[UnreadableImage, ...]
+Answer = TypeVar("Answer", covariant=True)
 
 PATIENCE = 8.0
 """Seconds that one picture may take a worker before it counts as hung."""
@@ -86,42 +87,11 @@ class Decoded:
 
     def stream(self, plan: Plan, start: int = 0) -> Iterator[Batch | Unreadable]:
         """Each step's batch on the CPU, or the files of it that cannot be read."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="This DataLoader will create")
-            pulse = Pulse(self.workers)
-            loader = DataLoader(
-                _Steps(self, plan, pulse),
-                sampler=range(start, plan.total),  # a step is what workers are asked for
-                batch_size=None,
-                num_workers=self.workers,  # as many as the user says, on any number of cores
-                worker_init_fn=_start_worker,
-                timeout=LOOK_EVERY if self.workers else 0,
-                generator=torch.Generator(),  # else it draws a seed from the one of dropout
-                pin_memory=self.device.type == "cuda",
-            )
-            return self._watched(_quietly(loader), pulse)
-
-    def _watched(
-        self, source: Iterator[Batch | Unreadable], pulse: "Pulse"
-    ) -> Iterator[Batch | Unreadable]:
-        """The answers of `source`. Raises WorkerError for a worker that has died, or hangs."""
-        while True:
-            try:
-                answer = next(source, None)
-            except RuntimeError as error:
-                if "timed out" not in str(error):
-                    died = re.search(r"worker \(pid(?:\(s\))? (\d+)", str(error))
-                    if not died:
-                        raise
-                    raise WorkerError(pulse.told(self.paths, int(died[1]), "has died")) from error
-                if stuck := pulse.stuck():
-                    os.kill(stuck, signal.SIGKILL)  # it may hear of nothing else any more
-                    what = f"has been at it for {PATIENCE:.0f} s"
-                    raise WorkerError(pulse.told(self.paths, stuck, what)) from error
-                continue  # slow, but each picture of its batch takes less than that
-            if answer is None:
-                return
-            yield answer
+        pulse = Pulse(self.workers)
+        steps = _Steps(self, plan, pulse)
+        pin = self.device.type == "cuda"
+        # a step is what workers are asked for
+        return stream(steps, range(start, plan.total), self.workers, pulse, self.paths, pin=pin)
 
     def decode(
         self, indices: Tensor, step: int, pulse: "Pulse | None" = None
@@ -193,7 +163,7 @@ class Pulse:
                 return int(process)
         return 0
 
-    def told(self, paths: Sequence[Path], process: int, what: str) -> str:
+    def told(self, paths: Sequence[Path] | Mapping[int, Path], process: int, what: str) -> str:
         """Which worker, by number and process, and the file that it was reading."""
         for number, (own, picture, _) in enumerate(self._rows.tolist()):
             if own == process:
@@ -202,7 +172,61 @@ class Pulse:
         return f"a worker (process {process}) {what}"
 
 
-def _quietly(loader: DataLoader[Batch | Unreadable]) -> Iterator[Batch | Unreadable]:
+def stream(
+    dataset: Dataset[Answer],
+    requests: Iterable[Any],
+    workers: int,
+    pulse: Pulse,
+    paths: Sequence[Path] | Mapping[int, Path],
+    *,
+    pin: bool,
+) -> Iterator[Answer]:
+    """dataset[request] for each of `requests`, in order, by `workers` processes ahead of time.
+
+    The workers say in `pulse` at which of `paths` they are. Raises WorkerError for one that has
+    died, or hangs.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This DataLoader will create")
+        loader = DataLoader(
+            dataset,
+            sampler=requests,
+            batch_size=None,
+            num_workers=workers,  # as many as the user says, on any number of cores
+            worker_init_fn=_start_worker,
+            timeout=LOOK_EVERY if workers else 0,
+            generator=torch.Generator(),  # else it draws a seed from the one of dropout
+            pin_memory=pin,
+        )
+        return _watched(_quietly(loader), pulse, paths)
+
+
+def _watched(
+    source: Iterator[Answer], pulse: Pulse, paths: Sequence[Path] | Mapping[int, Path]
+) -> Iterator[Answer]:
+    """The answers of `source`. Raises WorkerError for a worker that has died, or hangs."""
+    while True:
+        try:
+            answer = next(source, None)
+        except (EOFError, ConnectionError):
+            continue  # a worker has died as it handed a batch over, which the next look finds out
+        except RuntimeError as error:
+            if "timed out" not in str(error):
+                died = re.search(r"worker \(pid(?:\(s\))? (\d+)", str(error))
+                if not died:
+                    raise
+                raise WorkerError(pulse.told(paths, int(died[1]), "has died")) from error
+            if stuck := pulse.stuck():
+                os.kill(stuck, signal.SIGKILL)  # it may hear of nothing else any more
+                what = f"has been at it for {PATIENCE:.0f} s"
+                raise WorkerError(pulse.told(paths, stuck, what)) from error
+            continue  # slow, but each picture of its batch takes less than that
+        if answer is None:
+            return
+        yield answer
+
+
+def _quietly(loader: DataLoader[Answer]) -> Iterator[Answer]:
     """Its workers started. A death is then seen where the next batch is waited for, and only there.
 
     torch's own handler would raise in the middle of a step.

@@ -260,8 +260,8 @@ def _bars(console: Console) -> Progress:
 
 
 @contextmanager
-def counting(console: Console, what: str, total: int) -> Iterator["Counter"]:
-    """A bar for `total` pictures, removed when done; silent where there is no terminal."""
+def counting(console: Console, what: str, total: int | None) -> Iterator["Counter"]:
+    """A bar for `total` pictures (None = unknown yet), removed when done; no terminal, no bar."""
     if not console.is_terminal or total == 0:
         yield Counter(None)
         return
@@ -276,6 +276,15 @@ class Counter:
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
 
+    @property
+    def is_shown(self) -> bool:
+        return self._progress is not None
+
     def __call__(self, done: int) -> None:
         if self._progress is not None:
             self._progress.advance(self._progress.task_ids[0], done)
+
+    def expect(self, total: int | None) -> None:
+        """Say how many there are, once that is known."""
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], total=total)

@@ -61,7 +61,7 @@ MAY_IMPORT = {
     ),
     "commands": (
         f"{CONTRACTS} paths checking resolving config sections inputs build pretrained device files"
-        " sidecar signals run lock engine report visualize data augmentation models optim"
+        " sidecar signals run lock reports engine report visualize data augmentation models optim"
         " comparison listing plain commands"
     ),
     "spaces": "errors",
@@ -75,9 +75,10 @@ MAY_IMPORT = {
     "recorded": "errors limits paths checking resolving config targets run engine.checkpoint",
     "destinations": "errors files run",
     "preview": "paths run sources",
+    "reports": "errors run",
     "compose": (
         "errors paths resolving config targets arguments guard explain recorded destinations"
-        " preview build"
+        " preview reports build"
     ),
     "cli": (
         "errors signals paths config arguments plain help pages explain compose commands completion"

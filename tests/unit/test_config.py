@@ -33,7 +33,7 @@ def test_the_defaults_are_right_and_resolved() -> None:
     assert config.trainer.epochs == config.dataset["epochs"]
     assert config.augmentation["ops"]["crop"]["padding"] == config.dataset["crop_padding"]
     assert config.trust == ()
-    assert set(config.require.values()) == {None}
+    assert set(vars(config.require).values()) == {None}
 
 
 def test_the_record_gives_back_every_value() -> None:

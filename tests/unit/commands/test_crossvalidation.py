@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cnn_cli.commands import crossvalidation
+from cnn_cli.commands.requirements import Demands
 from cnn_cli.config import TrainConfig
 from cnn_cli.errors import TrainingError
 from cnn_cli.sections import RunConfig
@@ -15,7 +16,7 @@ def settings() -> Any:
     """As much of a config as a cross-validation looks at."""
     made = TrainConfig.__new__(TrainConfig)
     fields: dict[str, Any] = dict.fromkeys(TrainConfig.__dataclass_fields__)
-    fields |= {"dataset": {"folds": 3}, "run": RunConfig("runs", None, "cv"), "require": {}}
+    fields |= {"dataset": {"folds": 3}, "run": RunConfig("runs", None, "cv"), "require": None}
     for name, value in fields.items():
         object.__setattr__(made, name, value)
     return made
@@ -27,7 +28,8 @@ def test_the_rest_is_told_as_commands(
 ) -> None:
     seen = []
 
-    def train(config: Any, overrides: list[str], folder: Any) -> int:
+    def train(config: Any, overrides: list[str], folder: Any, wanted: Demands) -> int:
+        assert wanted.together
         seen.append((config.dataset["fold"], folder.name, config.run.name))
         if config.dataset["fold"] == 1:
             return 0
@@ -39,9 +41,9 @@ def test_the_rest_is_told_as_commands(
     given = ["dataset.folds=3", "optimizer.lr=1", "run.name=cv"]
     if how == "failed":
         with pytest.raises(TrainingError):
-            crossvalidation.run(settings(), given, place, train)
+            crossvalidation.run(settings(), given, place, Demands({}, None), train)
     else:
-        assert crossvalidation.run(settings(), given, place, train) == 143
+        assert crossvalidation.run(settings(), given, place, Demands({}, None), train) == 143
     assert seen == [(1, "fold-1", None), (2, "fold-2", None)]
     said = capsys.readouterr().out
     assert "fold 2 of 3 was not finished; go on with" in said

@@ -1,0 +1,168 @@
+"""Whether a report is worse than an earlier one by more than chance explains.
+
+On the same pictures the exact McNemar test (McNemar 1947; Dietterich 1998, "Approximate Statistical
+Tests for Comparing Supervised Classification Learning Algorithms"), which looks at those that only
+one of the two has right; on other pictures a test of two proportions. Both are one-sided.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_cli.errors import UserError
+from cnn_cli.report.files import read_arrays
+from cnn_cli.report.verdict import Verdict
+
+if TYPE_CHECKING:
+    from cnn_cli.engine.predict import Predictions
+
+Bools = NDArray[np.bool_]
+ARRAYS = "predictions.npz"
+LEVEL = 0.05
+"""Share of equally good models that are called worse, by chance."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Which pictures were right: (name, class) of each of N, and (N,) bool."""
+
+    pictures: tuple[tuple[str, str], ...]
+    right: Bools
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """An earlier report; `outcomes` is None where it has no predictions beside it."""
+
+    ref: str
+    classes: tuple[str, ...]
+    right: int
+    images: int
+    outcomes: Outcomes | None
+
+
+def read_baseline(ref: str, files: Sequence[Path]) -> Baseline:
+    """The report of that report.json, or the reports of all folds of a cross-validation together.
+
+    Raises UserError for a file that is damaged or of something else.
+    """
+    parts = [_read(ref, file) for file in files]
+    classes = parts[0].classes
+    if any(set(part.classes) != set(classes) for part in parts):
+        raise UserError(f"baseline={ref}: its folds have different classes")
+    found = [part.outcomes for part in parts if part.outcomes is not None]
+    whole = len(found) == len(parts)
+    right, images = sum(part.right for part in parts), sum(part.images for part in parts)
+    return Baseline(ref, classes, right, images, _joined(found) if whole else None)
+
+
+def read_outcomes(files: Sequence[Path]) -> Outcomes:
+    """Of the predictions beside all of those report.json together."""
+    return _joined([outcomes_of(read_arrays(file.with_name(ARRAYS))) for file in files])
+
+
+def outcomes_of(predictions: "Predictions") -> Outcomes:
+    """Which of the pictures are right."""
+    labels = (predictions.classes[label] for label in predictions.labels.tolist())
+    pictures = tuple(zip(predictions.names, labels, strict=True))
+    return Outcomes(pictures, predictions.predicted == predictions.labels)
+
+
+def compare(baseline: Baseline, new: Outcomes) -> Verdict:
+    """Missed where `new` is worse beyond noise."""
+    pairs = _pairs(baseline.outcomes, new) if baseline.outcomes else None
+    right, images = int(new.right.sum()), len(new.right)
+    ours, theirs = right / images, baseline.right / baseline.images
+    if pairs is not None:
+        lost = int((pairs[0] & ~pairs[1]).sum())
+        won = int((~pairs[0] & pairs[1]).sum())
+        p = mcnemar(lost, won)
+        how = (
+            f"of the same {images:,} pictures {lost} are right in the baseline alone (b) and {won}"
+            " here alone (c); exact McNemar test"
+        )
+    else:
+        p = two_proportions(baseline.right, baseline.images, right, images)
+        why = "not the same pictures" if baseline.outcomes else f"no {ARRAYS} beside it"
+        how = (
+            f"{right:,} of {images:,} pictures against {baseline.right:,} of"
+            f" {baseline.images:,} ({why}); test of two proportions"
+        )
+    is_met = p >= LEVEL
+    verdict, below = ("not worse beyond noise", "is not") if is_met else ("worse", "is")
+    setting, found = f"baseline={baseline.ref}", f"accuracy {ours:.4f} against {theirs:.4f}"
+    told = f"{setting}: {verdict}: {found}; {how}, one-sided, p = {p:.2g} {below} below {LEVEL}"
+    return Verdict("baseline", setting, f"{found}, p = {p:.2g}", is_met, told)
+
+
+def mcnemar(lost: int, won: int) -> float:
+    """How likely `lost` or more of the lost + won discordant pictures are where both are equal."""
+    from scipy.stats import binomtest
+
+    if lost + won == 0:
+        return 1.0
+    return float(binomtest(lost, lost + won, alternative="greater").pvalue)
+
+
+def two_proportions(right: int, images: int, right_new: int, images_new: int) -> float:
+    """How likely so large a drop of the proportion is where both are equal (pooled z test)."""
+    pooled = (right + right_new) / (images + images_new)
+    error = sqrt(pooled * (1 - pooled) * (1 / images + 1 / images_new))
+    if error == 0:
+        return 1.0
+    return 1 - NormalDist().cdf((right / images - right_new / images_new) / error)
+
+
+def _joined(parts: Sequence[Outcomes]) -> Outcomes:
+    pictures = tuple(picture for part in parts for picture in part.pictures)
+    return Outcomes(pictures, np.concatenate([part.right for part in parts]))
+
+
+def _pairs(old: Outcomes, new: Outcomes) -> tuple[Bools, Bools] | None:
+    """Right or wrong of the same pictures, in one order; None where they are not the same."""
+    if old.pictures == new.pictures:
+        return old.right, new.right
+    places = {picture: place for place, picture in enumerate(old.pictures)}
+    unique = len(places) == len(old.pictures) == len(set(new.pictures))
+    if not unique or places.keys() != set(new.pictures):
+        return None
+    return old.right[[places[picture] for picture in new.pictures]], new.right
+
+
+def _read(ref: str, file: Path) -> Baseline:
+    try:
+        metrics: Any = json.loads(file.read_bytes())["metrics"]
+        images = int(metrics["images"])
+        right = round(float(metrics["accuracy"]) * images)
+        classes = tuple(str(row["name"]) for row in metrics["per_class"])
+        if not 0 <= right <= images or images == 0 or not classes:
+            raise ValueError("impossible figures")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"baseline={ref}: {file} is no report of this program") from error
+    return Baseline(ref, classes, right, images, _outcomes(ref, file, classes, right, images))
+
+
+def _outcomes(
+    ref: str, file: Path, classes: tuple[str, ...], right: int, images: int
+) -> Outcomes | None:
+    """From the predictions beside a report.json, which have to be those it was made of."""
+    arrays = file.with_name(ARRAYS)
+    if not arrays.exists():
+        return None
+    try:
+        predictions = read_arrays(arrays)
+        found = outcomes_of(predictions)
+    except (OSError, ValueError, KeyError, IndexError, AttributeError, BadZipFile) as error:
+        raise UserError(f"baseline={ref}: {arrays} is damaged") from error
+    same = (predictions.classes, len(found.right), int(found.right.sum()))
+    if same != (classes, images, right):
+        raise UserError(f"baseline={ref}: {arrays} is not of the same report as {file.name}")
+    return found
