@@ -133,8 +133,17 @@ def test_any_batch_and_workers_give_the_figures_of_training(
     own = json.loads((trained / "report" / "report.json").read_text())["metrics"]
     found = json.loads(Path("judged/report.json").read_text())["metrics"]
     assert predicted() == predicted(str(trained / "report"))
-    assert found.pop("loss") == pytest.approx(own.pop("loss"), rel=1e-5)
-    assert found == own
+    assert found["confusion"] == own["confusion"]
+    assert found["accuracy"] == own["accuracy"]
+    assert numbers(found) == pytest.approx(numbers(own), rel=1e-4, abs=1e-6)
+
+
+def numbers(value: Any, name: str = "") -> dict[str, float]:
+    """Every number of a report, by where it stands: other batches round them otherwise."""
+    if isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        return {key: n for own, part in parts for key, n in numbers(part, f"{name}.{own}").items()}
+    return {name: value} if isinstance(value, int | float) else {}
 
 
 def test_views_are_averaged_and_told(trained: Path, judge: Any, command: Command) -> None:
