@@ -137,6 +137,8 @@ class RequireConfig:
     f1: PerClass | None
     evaluate_time: Duration | None
     """the most that the evaluation may take"""
+    latency_ms: Positive | None
+    """the most milliseconds that one picture may take, in the median"""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from cnn_cli.sections import RequireConfig
 
 TOP = 5
 """Classes that top-5 accuracy accepts."""
-UPPER_BOUNDS = ("loss", "brier", "ece", "classwise_ece")
+UPPER_BOUNDS = ("loss", "brier", "ece", "classwise_ece", "latency_ms")
 """Required figures that must stay below their threshold; all others must reach it."""
 CALIBRATION = ("ece", "classwise_ece")
 PER_CLASS = ("precision", "recall", "f1")
@@ -97,6 +97,9 @@ def judge(wanted: Demands, report: Report, outcomes: Callable[[], Outcomes]) -> 
             verdicts += _of_classes(name, threshold, report.metrics["per_class"])
         elif name in TIMES:
             verdicts.append(_of_time(name, threshold, report.cost[TIMES[name]]))
+        elif name == "latency_ms":
+            value = report.cost[name]["median"]
+            verdicts.append(_of_figure(f"require.{name}", name, threshold, value))
         else:
             place = report.metrics["calibration"] if name in CALIBRATION else report.metrics
             verdicts.append(_of_figure(f"require.{name}", name, threshold, place[name]))

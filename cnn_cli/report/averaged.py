@@ -31,7 +31,9 @@ def averaged(
     columns = zip(*(part["per_class"] for part in metrics), strict=True)
     means["per_class"] = [_of_class(rows) for rows in columns]
     costs = [report["cost"] for report in reports]
-    cost = {name: _mean([part.get(name) for part in costs]) for name in SECONDS}
+    cost: dict[str, Any] = {name: _mean([part.get(name) for part in costs]) for name in SECONDS}
+    latencies = [part.get("latency_ms", {}).get("median") for part in costs]
+    cost["latency_ms"] = {"median": _mean(latencies)}
     return Report(means, cost, {})
 
 

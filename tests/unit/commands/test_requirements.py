@@ -71,7 +71,7 @@ def test_every_scalar_figure_of_a_report_can_be_required() -> None:
     made = metrics(predictions())
     figures = {key for key, value in made.items() if value is None or isinstance(value, float)}
     figures |= {key for key, value in made["calibration"].items() if isinstance(value, float)}
-    others = {"precision", "recall", "f1", "evaluate_time"}
+    others = {"precision", "recall", "f1", "evaluate_time", "latency_ms"}
     assert set(RequireConfig.__dataclass_fields__) == figures | others
     assert set(TrainRequireConfig.__dataclass_fields__) - {"train_time"} == figures | others
     found = judge(Demands(dict.fromkeys(figures, 0.5), None), report(), none)
@@ -113,6 +113,13 @@ def test_times() -> None:
     )
     assert evaluation.told == "require.evaluate_time=3s: met with 2.0 s"
     assert set(TIMES) == {"train_time", "evaluate_time"}
+
+
+def test_the_latency_of_one_picture_has_an_upper_bound() -> None:
+    made = Report({"per_class": []}, {"latency_ms": {"median": 4.5, "p95": 9.0, "runs": 50}}, {})
+    slow, quick = (judge(Demands({"latency_ms": limit}, None), made, none)[0] for limit in (4, 5))
+    assert "latency_ms is 4.5000 and has to be at most 4" in slow.told
+    assert (slow.is_met, quick.is_met) == (False, True)
 
 
 def test_what_nothing_could_miss_and_unknown_classes_are_refused_together() -> None:
