@@ -38,7 +38,7 @@ def predictions(wrong: set[int], images: int = 100, start: int = 0) -> Predictio
 
 def written(folder: Path, made: Predictions) -> Path:
     folder.mkdir(parents=True)
-    write_report(Report(metrics(made), {}, {}), made, folder)
+    write_report(Report(metrics(made), {}, {}), made, folder, "")
     return folder / "report.json"
 
 

@@ -99,7 +99,10 @@ def test_folds_become_one_report_of_their_means() -> None:
     first, second = report(), report(NASTY)
     folds: list[dict[str, Any]] = [
         {"metrics": dict(first.metrics), "cost": {"train_seconds": 2.0}},
-        {"metrics": dict(second.metrics), "cost": {"train_seconds": 4.0}},
+        {
+            "metrics": dict(second.metrics),
+            "cost": {"train_seconds": 4.0, "latency_ms": {"median": 1.5}},
+        },
     ]
     folds[0]["metrics"] |= {"accuracy": 0.5, "roc_auc": None}
     folds[1]["metrics"] |= {"accuracy": 1.0, "roc_auc": 0.25}
@@ -109,7 +112,8 @@ def test_folds_become_one_report_of_their_means() -> None:
     assert made.metrics["accuracy"] == 0.75
     assert made.metrics["roc_auc"] == 0.25
     assert made.metrics["images"] == 120
-    assert made.cost == {"train_seconds": 3.0, "evaluate_seconds": None}
+    expected = {"train_seconds": 3.0, "evaluate_seconds": None, "latency_ms": {"median": 1.5}}
+    assert made.cost == expected
     rows = made.metrics["per_class"]
     assert rows[0]["recall"] == second.metrics["per_class"][0]["recall"]  # tested there alone
     text = summary(made, [MET])
