@@ -14,7 +14,7 @@ from typing import Literal
 from cnn_cli.errors import UserError, closest
 from cnn_cli.spaces import is_bare, whole
 
-COMMANDS = ("train", "evaluate", "visualize", "predict")
+COMMANDS = ("train", "evaluate", "visualize", "predict", "export")
 WITHOUT_CONFIG = ("completion",)
 """Commands that take no settings, and have to be the first word."""
 

@@ -15,6 +15,7 @@ EXAMPLES = {
         ("cnn-train evaluate", "the report on the newest run"),
         ("cnn-train visualize figure=gradcam", "where the network looks"),
         ("cnn-train predict images=photos/", "classify a folder of pictures"),
+        ("cnn-train export format=onnx", "a file for other programs"),
     ),
     "train": (
         ("cnn-train dataset=cifar10 model=resnet", "a good recipe"),
@@ -44,6 +45,12 @@ EXAMPLES = {
         ("cnn-train predict images=photo.jpg", "one picture"),
         ("cnn-train predict images=photos/ top_k=3", "a folder, searched through"),
         ("cnn-train predict images='scans/*.png'", "a pattern, in quotes"),
+    ),
+    "export": (
+        ("cnn-train export", "the newest run as ONNX, with a script"),
+        ("cnn-train export checkpoint=myrun format=safetensors", "the weights"),
+        ("cnn-train export calibrated=true", "as sure as it should be"),
+        ("cnn-train export images=photos/ parity=200", "compared on those"),
     ),
 }
 FLAGS = (

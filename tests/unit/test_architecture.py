@@ -37,11 +37,13 @@ MAY_IMPORT = {
         " models.summary visualize"
     ),
     "report": f"{CONTRACTS} files run engine.predict visualize report",
+    "export": f"{CONTRACTS} models.classifier export",
     # From the command line down: each knows what stands below it.
     "checking": "errors limits",
     "resolving": "errors limits",
     "sections": "limits",
     "config": "errors limits checking resolving sections",
+    "config_text": "errors resolving config",
     "targets": "errors",
     "binding": "errors limits checking config targets",
     "inputs": "errors limits checking config data",
@@ -51,8 +53,9 @@ MAY_IMPORT = {
         " data augmentation models optim visualize inputs pretrained sources"
     ),
     "commands": (
-        f"{CONTRACTS} checking config sections inputs build pretrained device files sidecar signals"
-        " run lock engine report visualize data augmentation models optim commands"
+        f"{CONTRACTS} checking config config_text sections inputs build pretrained device files"
+        " sidecar signals run lock engine report visualize export data augmentation models optim"
+        " commands"
     ),
     "spaces": "errors",
     "arguments": "errors spaces",
@@ -62,7 +65,9 @@ MAY_IMPORT = {
     "help": "errors arguments sources pages",
     "explain": "errors resolving",
     "guard": "errors targets",
-    "recorded": "errors limits paths checking resolving config targets run engine.checkpoint",
+    "recorded": (
+        "errors limits paths checking resolving config config_text targets run engine.checkpoint"
+    ),
     "destinations": "errors files run",
     "preview": "paths run sources",
     "compose": (
@@ -80,6 +85,7 @@ QUICK |= {"sections", "help", "pages", "sources", "spaces", "completion"}
 """Imported for every `--help` and every mistake at the prompt: none of these may load torch."""
 
 SLOW = {"torchvision", "sklearn", "matplotlib", "tensorboard", "scipy"}
+SLOW |= {"onnx", "onnxruntime", "onnxscript", "safetensors"}
 """Imported inside functions only: each costs a second or more at the start."""
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager"}
 
