@@ -48,9 +48,10 @@ EXAMPLES = {
     ),
     "export": (
         ("cnn-train export", "the newest run as ONNX, with a script"),
-        ("cnn-train export checkpoint=myrun format=safetensors", "the weights"),
-        ("cnn-train export calibrated=true", "as sure as it should be"),
-        ("cnn-train export images=photos/ parity=200", "compared on those"),
+        ("cnn-train export format=pt2", "as a program of torch"),
+        ("cnn-train export format=safetensors", "the weights alone"),
+        ("cnn-train export calibrated=true", "with its temperature"),
+        ("cnn-train export images=photos/", "compared on other pictures"),
     ),
 }
 FLAGS = (

@@ -89,10 +89,7 @@ def write(trained: Trained, form: str, device: Device, trust: tuple[str, ...]) -
     if form == "onnx":
         return _onnx(onnx_file.to_onnx(deployed, shape, about), deployed, device)
     if form == "pt2":
-        data = pt2_file.to_pt2(deployed, shape, about)
-        return Written(
-            data, "model.pt2", "pt2", pt2_file.runner(data), lambda x: pt2_file.stages_of(data, x)
-        )
+        return _pt2(pt2_file.to_pt2(deployed, shape, about), deployed)
     data = safetensors_file.to_safetensors(trained.model, about)
     read = deploy(rebuilt(data, about, trust), float(about["temperature"]))
     return Written(
@@ -106,6 +103,13 @@ def _onnx(data: bytes, deployed: Deployed, device: Device) -> Written:
 
     run = onnx_file.runner(data, device.threads)
     return Written(data, "model.onnx", "onnxruntime", run, stages)
+
+
+def _pt2(data: bytes, deployed: Deployed) -> Written:
+    def stages(images: Tensor) -> Mapping[str, Tensor]:
+        return pt2_file.stages_of(data, images, tuple(trace(deployed, images)))
+
+    return Written(data, "model.pt2", "pt2", pt2_file.runner(data), stages)
 
 
 def deploy(model: torch.nn.Module, temperature: float) -> Deployed:

@@ -1,7 +1,7 @@
 """The network as other programs get it: from the bytes of pictures to classes, and its stages."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -86,14 +86,19 @@ def _blocks(prefix: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 @contextmanager
-def captured(deployed: nn.Module) -> Iterator[dict[str, Tensor]]:
+def captured(
+    deployed: nn.Module, parts: Mapping[str, nn.Module] | None = None
+) -> Iterator[dict[str, Tensor]]:
     """Stage -> what it gives in the forward pass inside this context, in the order of execution.
+
+    The stages are `parts` of `deployed`, by default those that `stages` finds.
 
     A stage that hands on what it was given is left out, of one that is used twice the first use
     counts.
     """
     found: dict[str, Tensor] = {}
-    handles = [_hook(name, part, found) for name, part in stages(deployed)]
+    parts = dict(stages(deployed)) if parts is None else parts
+    handles = [_hook(name, part, found) for name, part in parts.items()]
     try:
         yield found
     finally:

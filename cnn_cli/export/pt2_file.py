@@ -24,6 +24,8 @@ def to_pt2(deployed: Deployed, form: tuple[int, int], metadata: Mapping[str, str
     try:
         with quiet(), torch.no_grad():
             program = torch.export.export(deployed, (example(*form),), dynamic_shapes=({0: batch},))
+            for node in program.graph.nodes:
+                node.meta.pop("stack_trace", None)  # paths of this machine
             torch.export.save(program, file, extra_files=dict(metadata))
     except Exception as error:  # the tracer raises anything on what it does not know
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -49,10 +51,15 @@ def runner(data: bytes) -> Callable[[Tensor], npt.NDArray[np.float32]]:
     return run
 
 
-def stages_of(data: bytes, images: Tensor) -> dict[str, Tensor]:
-    """Stage -> its output in the file's program for `images`."""
+def stages_of(data: bytes, images: Tensor, names: tuple[str, ...]) -> dict[str, Tensor]:
+    """Stage -> its output in the file's program for `images`; those it does not have are left out.
+
+    The program is a flat list of operations that remember which part of the network they are of.
+    """
     with quiet():
         module = torch.export.unflatten(program_of(data))
-    with torch.no_grad(), captured(module) as found:
+    there = dict(module.named_modules())
+    parts = {name: there[name] for name in names if name in there}
+    with torch.no_grad(), captured(module, parts) as found:
         module(images)
     return dict(found)

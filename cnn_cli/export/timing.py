@@ -10,7 +10,7 @@ from torch import Tensor
 from cnn_cli.export.parity import Logits
 
 ROUNDS = 5
-SECONDS = 0.3
+SECONDS = 0.15
 """Of each way a round."""
 FEWEST, MOST = 3, 100
 """Batches of each way a round."""
