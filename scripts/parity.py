@@ -1,6 +1,8 @@
 """ONNX parity of every model family: largest logit difference, equal classes, time of a picture.
 
-    scripts/parity [dataset.root=FOLDER ...]    settings of CIFAR-10, for all its commands
+    scripts/parity [digits|cifar10|MODEL ...] [dataset.root=FOLDER ...]
+
+Without names, all of them; settings are for CIFAR-10.
 
 Each family of configs/model is trained for a few steps on the digits and on a part of CIFAR-10, so
 that its statistics and its logits are those of a trained network, and exported with the parity gate
@@ -13,15 +15,17 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from results import refuse
 
 ROOT = Path(__file__).parents[1]
 FAMILIES = sorted(path.stem for path in (ROOT / "configs" / "model").glob("*.yaml"))
 SETS = {
     "digits": (("trainer.epochs=3",), ("split=train",)),
-    "cifar10": (("trainer.epochs=1", "dataset.limit={train: 2000}"), ()),
+    "cifar10": (("trainer.epochs=1", "dataset.limit={train: 1000, val: 100, test: 1000}"), ()),
 }
 """Data set -> settings of its training, settings of the export."""
 CPU = ("device=cpu", "device.threads=1")
@@ -66,14 +70,24 @@ def row(family: str, data: str, found: dict[str, Any]) -> str:
     )
 
 
+def chosen(there: Iterable[str], names: set[str]) -> list[str]:
+    """Those that are named; all where none is."""
+    return [name for name in there if name in names] or list(there)
+
+
 def main(given: Sequence[str]) -> int:
-    """Print the table, a line at a time; 1 where a family failed."""
+    """Print the table, a line at a time; 1 where a family failed, 2 for a name that is none."""
+    names = {word for word in given if "=" not in word}
+    settings = [word for word in given if "=" in word]
+    if unknown := names - {*FAMILIES, *SETS}:
+        there = ", ".join([*SETS, *FAMILIES])
+        refuse("parity", f"{unknown.pop()}: no such data set or model; there are {there}")
     print(HEAD + "\n|---|---|---|---|---|---|---|", flush=True)
     failed = False
     with tempfile.TemporaryDirectory() as folder:
-        for data in SETS:
-            for family in FAMILIES:
-                found = compared(family, data, given, Path(folder))
+        for data in chosen(SETS, names):
+            for family in chosen(FAMILIES, names):
+                found = compared(family, data, settings, Path(folder))
                 failed |= "error" in found
                 print(row(family, data, found), flush=True)
     return int(failed)
