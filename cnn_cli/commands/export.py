@@ -41,14 +41,14 @@ def run(config: ExportConfig, overrides: list[str], folder: Path | None) -> int:
     display.say(title, style="bold", markup=False)
     written = exporting.write(trained, config.format, device, config.trust)
     parity = _compared(trained, written, some, config.tolerance, device, display)
-    display.say(_told(parity, some), markup=False)
+    display.say(f"compared on {some.origin}: {_told(parity)}", markup=False)
     where = output_folder(config.output, path, config.run.root, "export", config.format, folder)
     if not parity.passed:
         _refuse(where, trained, written, parity, some)
     timings = _timed(trained, written, some, device)
     if timings:
         display.say(_table(timings, device))
-    _save(where, trained, written, parity, some, timings)
+    _save(where, trained, written, parity, some, timings, device)
     display.say(f"wrote {where / written.name}, {len(written.data) / 1e6:,.1f} MB", markup=False)
     if config.format != "safetensors":
         line = f"python {shlex.quote(str(where / 'predict.py'))} FILE|FOLDER"
@@ -88,15 +88,15 @@ def _compared(
         return compare(model, written.logits, counted(), tolerance)
 
 
-def _told(parity: Parity, some: Pictures) -> str:
+def _told(parity: Parity) -> str:
     classes = (
         "the same class for all"
         if parity.top1_equal == parity.images
         else f"another class for {parity.images - parity.top1_equal:,}"
     )
     return (
-        f"compared on {parity.images:,} pictures, {some.origin}: {classes};"
-        f" logits differ by up to {parity.largest:.2g} (allowed: {parity.tolerance:g})"
+        f"{parity.images:,} pictures, {classes}, logits differ by up to {parity.largest:.2g}"
+        f" (allowed: {parity.tolerance:g})"
     )
 
 
@@ -114,8 +114,8 @@ def _refuse(
     record["parity"]["first_difference"] = {"stage": first.stage, "by": _number(first.largest)}
     write_json(where / "export.json", record)
     raise TrainingError(
-        f"the file does not say what the model says. {_told(parity, some)}. The first stage that"
-        f" differs is {first}. For inspection it is kept as {failed}"
+        f"the file does not say what the model says: {_told(parity)}; {first}; it is kept for"
+        f" inspection as {failed}"
     )
 
 
@@ -152,6 +152,7 @@ def _save(
     parity: Parity,
     some: Pictures,
     timings: Mapping[str, Timing],
+    device: Device,
 ) -> None:
     with replacing(where / written.name) as file:
         file.write(written.data)
@@ -161,7 +162,9 @@ def _save(
         with replacing(where / "predict.py") as file:
             file.write(script(form, origin).encode())
     record = _record(trained, written, written.name, parity, some)
-    write_json(where / "export.json", record | {"timing": as_json(timings)} if timings else record)
+    if timings:
+        record["timing"] = {"device": str(device), **as_json(timings)}
+    write_json(where / "export.json", record)
 
 
 def _record(

@@ -42,10 +42,17 @@ class Difference:
     size: float
     """largest value of the stage in the model"""
 
+    @property
+    def is_rounding(self) -> bool:
+        """Whether sums in another order explain it."""
+        return self.largest <= ROUNDING * max(self.size, ROUNDING)
+
     def __str__(self) -> str:
+        if self.is_rounding:
+            return f"no stage differs by more than rounding, which adds up until {self.stage}"
         return (
-            f"{self.stage}, which differs by up to {self.largest:.2g} (its values reach"
-            f" {self.size:.2g})"
+            f"the first stage that differs is {self.stage}, by up to {self.largest:.2g} where its"
+            f" values reach {self.size:.2g}"
         )
 
 
@@ -71,8 +78,7 @@ def first_difference(model: Mapping[str, Tensor], file: Mapping[str, Tensor]) ->
     Where none does by itself, the last, at which small differences have added up.
     """
     found = [_difference(name, out, file[name]) for name, out in model.items() if name in file]
-    apart = (one for one in found if not one.largest <= ROUNDING * max(one.size, ROUNDING))
-    return next(apart, found[-1])
+    return next((one for one in found if not one.is_rounding), found[-1])
 
 
 def _difference(stage: str, ours: Tensor, theirs: Tensor) -> Difference:

@@ -19,7 +19,7 @@ def script(form: str, origin: str) -> str:
     title, _, rest = text.partition('"""\n')
     # a folder's name may hold what would end the text that it stands in
     named = "".join(c if c.isprintable() and c not in '"\\\\' else "_" for c in origin)
-    head = f"{title}\n\n{named}\nNeeds {NEEDS[form]}.\n"
+    head = f"{title}\n\n{named}\nNeeds {NEEDS[form]}; Pillow from 10.1 on.\n"
     body = rest.replace(f"\n{IMPORT.format('onnx')}", "")
     start = body.index("\ndef main(")
     return f'{head}"""\n{body[:start]}\n{load}\n{body[start:]}'

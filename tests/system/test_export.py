@@ -93,7 +93,7 @@ def test_onnx_and_its_script_without_torch(own_run: Path, command: Command, pict
     assert (record["parity"]["images"], record["parity"]["top1_equal"]) == (60, 60)
     assert record["parity"]["largest_logit_difference"] < 1e-4
     assert record["temperature"] != 1
-    assert set(record["timing"]) == {"onnxruntime", "torch"}
+    assert set(record["timing"]) == {"device", "onnxruntime", "torch"}
     moved = shutil.copytree(folder, "elsewhere/with spaces")
     found = answers(Path(moved) / "predict.py", pictures, "torch", "torchvision", "cnn_cli")
     check_answers(found, predicted(command, pictures, "calibrated=true"))
@@ -159,7 +159,7 @@ def test_the_gate_keeps_a_file_that_differs_from_its_name(
 
     monkeypatch.setattr(exporting, "write", wrong)
     with pytest.raises(
-        TrainingError, match=r"The first stage that differs is net\.stages"
+        TrainingError, match=r"the first stage that differs is net\.stages"
     ) as told_:
         export.run(told(own_run, form), [], None)
     assert "model.failed." in str(told_.value)

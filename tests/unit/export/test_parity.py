@@ -75,5 +75,8 @@ def test_a_stage_that_is_missing_is_passed_over_and_one_of_another_shape_differs
     assert first_difference(outputs(), theirs).stage == "third"
     assert first_difference(outputs(), outputs() | {"first": torch.ones(3)}).stage == "first"
     assert str(first_difference(outputs(), theirs)) == (
-        "third, which differs by up to 1 (its values reach 3)"
+        "the first stage that differs is third, by up to 1 where its values reach 3"
+    )
+    assert str(first_difference(outputs(), outputs())) == (
+        "no stage differs by more than rounding, which adds up until third"
     )
