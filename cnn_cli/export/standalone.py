@@ -27,6 +27,8 @@ def main() -> int:
     options = parser.parse_args()
     about, network = load(Path(__file__))
     paths = [path for given in options.pictures for path in found(given)]
+    if not paths:
+        parser.error("there is no picture in this folder")
     batches = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
     answers = [answer for batch in batches for answer in classified(batch, about, network)]
     if options.json:
@@ -36,7 +38,7 @@ def main() -> int:
             print(f"{answer['file']}: {answer['error']}", file=sys.stderr)
         elif not options.json:
             print(f"{answer['file']}: {answer['class']} {answer['probability']:.1%}")
-    return 1 if not paths or any("error" in answer for answer in answers) else 0
+    return 1 if any("error" in answer for answer in answers) else 0
 
 
 def found(given: Path) -> list[Path]:

@@ -115,6 +115,14 @@ def test_lines_and_json(script, tmp_path, capsys):
     assert answer["all"]["dark"] == pytest.approx(0.2)
 
 
+def test_a_folder_without_pictures_is_said(script, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    script(str(tmp_path / "empty"))
+    with pytest.raises(SystemExit, match="2"):
+        standalone.main()
+    assert "there is no picture" in capsys.readouterr().err
+
+
 def test_what_cannot_be_read_is_named_and_the_rest_is_done(script, tmp_path, capsys):
     script(str(tmp_path), str(tmp_path / "gone.png"))
     assert standalone.main() == 1
