@@ -14,7 +14,7 @@ from typing import Literal
 from cnn_cli.errors import UserError, closest
 from cnn_cli.spaces import is_bare, whole
 
-COMMANDS = ("train", "evaluate", "visualize", "predict")
+COMMANDS = ("train", "evaluate", "visualize", "predict", "export")
 PLAIN = ("compare", "runs")
 """Commands that take words and a few settings, without Hydra."""
 WITHOUT_CONFIG = (*PLAIN, "completion")

@@ -1,6 +1,5 @@
 """What each command is told: types, ranges and one line per field; YAML holds the values."""
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from cnn_cli.checking import conform
 from cnn_cli.errors import UserError, closest
-from cnn_cli.limits import Count, NonNegativeInt, Range, SomeFraction
-from cnn_cli.resolving import leaves, plain
+from cnn_cli.limits import Count, NonNegativeInt, Positive, Range, SomeFraction
+from cnn_cli.resolving import plain
 from cnn_cli.sections import (
     DatasetFacts,
     DeviceConfig,
@@ -158,13 +157,38 @@ class PredictConfig:
     trust: tuple[str, ...]
 
 
-Config = TrainConfig | EvaluateConfig | VisualizeConfig | PreviewConfig | PredictConfig
+@dataclass(frozen=True)
+class ExportConfig:
+    """Everything `cnn-train export` is told."""
+
+    checkpoint: str
+    format: Literal["onnx", "pt2", "safetensors"]
+    calibrated: bool
+    """logits divided by the temperature of the validation pictures"""
+    dataset: Node
+    split: Literal["train", "val", "test"]
+    images: str | None
+    """a file, a folder or a glob to compare on instead of the data set's"""
+    parity: Count
+    """pictures that file and model have to agree on"""
+    tolerance: Positive
+    """largest difference of a logit"""
+    device: DeviceConfig
+    run: RunsConfig
+    output: str | None
+    trust: tuple[str, ...]
+
+
+Config = (
+    TrainConfig | EvaluateConfig | VisualizeConfig | PreviewConfig | PredictConfig | ExportConfig
+)
 
 COMMANDS: Mapping[str, type[Config]] = {
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
     "visualize": VisualizeConfig,
     "predict": PredictConfig,
+    "export": ExportConfig,
 }
 """Command -> the type of its config."""
 
@@ -173,12 +197,6 @@ def short_name(node: Node) -> str:
     """What a data set or model is called in a word: digits, cnn, resnet50."""
     target = str(node["_target_"]).rpartition(".")[2].removesuffix("_file")  # csv_file is csv
     return str(node.get("name") or target).lower()
-
-
-MAX_TEXT = 200_000
-"""Characters of a recorded config that are read at most."""
-DEEPEST = 20
-"""Mappings and lists in one another that a config may have."""
 
 
 def parse(command: str, cfg: "DictConfig") -> Config:
@@ -244,63 +262,3 @@ def _check_checks(config: TrainConfig, problems: list[str]) -> None:
         )
     if config.check is not None and config.resume is not None:
         problems.append("check: looks at a training before its first step; leave out resume")
-
-
-def to_yaml(config: Config) -> str:
-    """`config` as plain YAML, every value resolved: what is recorded with a run.
-
-    Raises UserError where it is longer than `from_yaml` takes.
-    """
-    import yaml
-
-    # asdict leaves tuples, for which plain YAML has no word
-    values = _lists(dataclasses.asdict(config))
-    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
-    if len(text) > MAX_TEXT:
-        raise UserError(
-            f"the config has {len(text):,} characters; a checkpoint's may have {MAX_TEXT:,}"
-        )
-    return text
-
-
-def _lists(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _lists(item) for key, item in value.items()}
-    return [_lists(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def from_yaml(text: str) -> dict[str, Any]:
-    """What `to_yaml` wrote, read as if by a stranger: plain values only, nothing to interpolate.
-
-    Raises UserError for anything else: too long or too deep, not a mapping, YAML tags, aliases (a
-    short text of aliases of aliases takes minutes to expand), or `${`.
-    """
-    import yaml
-
-    if len(text) > MAX_TEXT:
-        raise UserError(
-            f"the recorded config has more than {MAX_TEXT} characters; it is not one of ours"
-        )
-    try:
-        depth = 0
-        for event in yaml.parse(text, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise UserError("the recorded config has YAML aliases; it is not one of ours")
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEEPEST:
-                raise UserError(
-                    f"the recorded config is nested {depth} deep; it is not one of ours"
-                )
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UserError(
-            f"the recorded config is not plain YAML: {str(error).splitlines()[0]}"
-        ) from error
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise UserError("the recorded config is not a mapping of names; it is not one of ours")
-    if any(
-        "${" in f"{key}{leaf}" for key, leaf in leaves(values)
-    ):  # YAML has other ways to spell $
-        raise UserError("the recorded config has an interpolation; it is not one of ours")
-    return values

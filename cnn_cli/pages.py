@@ -15,6 +15,7 @@ EXAMPLES = {
         ("cnn-train evaluate", "the report on the newest run"),
         ("cnn-train visualize figure=gradcam", "where the network looks"),
         ("cnn-train predict images=photos/", "classify a folder of pictures"),
+        ("cnn-train export format=onnx", "a file for other programs"),
     ),
     "train": (
         ("cnn-train dataset=cifar10 model=resnet", "a good recipe"),
@@ -59,6 +60,13 @@ EXAMPLES = {
         ("cnn-train predict images=photos/ top_k=3", "a folder, searched through"),
         ("cnn-train predict images='scans/*.png'", "a pattern, in quotes"),
         ("cnn-train predict images=- < list.txt", "paths, one a line"),
+    ),
+    "export": (
+        ("cnn-train export", "the newest run as ONNX, with a script"),
+        ("cnn-train export format=pt2", "as a program of torch"),
+        ("cnn-train export format=safetensors", "the weights alone"),
+        ("cnn-train export calibrated=true", "with its temperature"),
+        ("cnn-train export images=photos/", "compared on other pictures"),
     ),
 }
 PLAIN_USAGE = {

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cnn_cli.checking import show
-from cnn_cli.config import TrainConfig, from_yaml
+from cnn_cli.config import TrainConfig
+from cnn_cli.config_text import from_yaml
 from cnn_cli.errors import UserError
 from cnn_cli.limits import Duration, seconds
 from cnn_cli.paths import config_dir
@@ -20,6 +21,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "evaluate": ("dataset", "device"),
     "visualize": ("dataset", "augmentation", "device"),
     "predict": ("device",),
+    "export": ("dataset",),  # on the CPU whatever the training was on
 }
 """Command -> the groups that it takes from the run unless told otherwise."""
 

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from cnn_cli import build, inputs
-from cnn_cli.config import Node, from_yaml
+from cnn_cli.config import Node
+from cnn_cli.config_text import from_yaml
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.device import Device
 from cnn_cli.engine import checkpoint

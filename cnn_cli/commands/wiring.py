@@ -3,7 +3,8 @@
 import math
 
 from cnn_cli import build, inputs
-from cnn_cli.config import TrainConfig, to_yaml
+from cnn_cli.config import TrainConfig
+from cnn_cli.config_text import to_yaml
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.plan import Balance, Plan
 from cnn_cli.data.statistics import measure, sample

@@ -8,7 +8,7 @@ from typing import Any
 from cnn_cli.arguments import is_path_key
 from cnn_cli.checking import show
 from cnn_cli.comparison.sides import Side
-from cnn_cli.config import from_yaml
+from cnn_cli.config_text import from_yaml
 from cnn_cli.errors import UserError
 from cnn_cli.resolving import leaves
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cnn_cli import sidecar
-from cnn_cli.config import from_yaml, short_name
+from cnn_cli.config import short_name
+from cnn_cli.config_text import from_yaml
 from cnn_cli.errors import UserError
 from cnn_cli.lock import holder
 from cnn_cli.report.intervals import wilson

@@ -17,6 +17,7 @@ import sklearn.metrics  # noqa: F401
 import torch._dynamo  # noqa: F401
 
 import cnn_cli.commands.evaluate
+import cnn_cli.commands.export
 import cnn_cli.commands.predict
 import cnn_cli.commands.train
 import cnn_cli.commands.visualize  # noqa: F401

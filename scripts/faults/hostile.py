@@ -203,6 +203,9 @@ COMMANDS: dict[str, Callable[[Path, Path], list[str]]] = {
     "predict": lambda file, folder: [
         "predict", f"checkpoint={file}", f"images={folder}/pictures/dark/0.png"
     ],
+    "export": lambda file, folder: [
+        "export", f"checkpoint={file}", "format=pt2", f"images={folder}/pictures/dark/0.png"
+    ],
     "resume": lambda file, _: [f"resume={file}"],
     "weights": lambda file, folder: [*on_files(folder, 0), f"model.weights={file}"],
     "state-dict": lambda file, folder: [

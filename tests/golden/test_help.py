@@ -16,6 +16,7 @@ PAGES = {
     "evaluate": ("evaluate", []),
     "visualize": ("visualize", []),
     "predict": ("predict", []),
+    "export": ("export", []),
     "topics": ("", ["schedule", "device=cpu", "run", "figure=gradcam"]),
     "groups": ("", ["device", "augmentation"]),
     "compare": ("", ["compare"]),

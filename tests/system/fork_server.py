@@ -16,6 +16,7 @@ from typing import Any
 
 IMPORTED = (
     "cnn_cli.commands.evaluate",
+    "cnn_cli.commands.export",
     "cnn_cli.commands.predict",
     "cnn_cli.commands.train",
     "cnn_cli.commands.visualize",

@@ -116,5 +116,5 @@ def test_the_wrong_request_is_wrong() -> None:
 
 def test_the_readme_has_examples_of_every_command() -> None:
     assert {line.split()[1] for line in EXAMPLES if len(line.split()) > 1} >= {
-        "evaluate", "visualize", "predict", "compare", "runs", "resume=latest", "-m",
+        "evaluate", "visualize", "predict", "export", "compare", "runs", "resume=latest", "-m",
     }  # fmt: skip

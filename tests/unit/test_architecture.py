@@ -39,18 +39,21 @@ MAY_IMPORT = {
     "report": f"{CONTRACTS} files run engine.predict engine.predictions visualize report",
     # Commands without Hydra: from the files of runs alone, without torch.
     "comparison": (
-        "errors limits files run arguments checking resolving config engine.predictions"
-        " engine.costing report comparison"
+        "errors limits files run arguments checking resolving config config_text"
+        " engine.predictions engine.costing report comparison"
     ),
     "listing": (
-        "errors limits files run lock sidecar config engine.display report.intervals listing"
+        "errors limits files run lock sidecar config config_text engine.display report.intervals"
+        " listing"
     ),
     "plain": "errors limits checking paths sections sources",
+    "export": f"{CONTRACTS} models.classifier export",
     # From the command line down: each knows what stands below it.
     "checking": "errors limits",
     "resolving": "errors limits",
     "sections": "limits",
     "config": "errors limits checking resolving sections",
+    "config_text": "errors resolving config",
     "targets": "errors",
     "binding": "errors limits checking config targets",
     "inputs": "errors limits checking config data",
@@ -60,9 +63,9 @@ MAY_IMPORT = {
         " data augmentation models optim visualize inputs pretrained sources"
     ),
     "commands": (
-        f"{CONTRACTS} paths checking resolving config sections inputs build pretrained device files"
-        " sidecar signals run lock reports engine report visualize data augmentation models optim"
-        " comparison listing plain commands"
+        f"{CONTRACTS} paths checking resolving config config_text sections inputs build pretrained"
+        " device files sidecar signals run lock reports engine report visualize export data"
+        " augmentation models optim comparison listing plain commands"
     ),
     "spaces": "errors",
     "arguments": "errors spaces",
@@ -72,7 +75,9 @@ MAY_IMPORT = {
     "help": "errors arguments sources pages",
     "explain": "errors resolving",
     "guard": "errors targets",
-    "recorded": "errors limits paths checking resolving config targets run engine.checkpoint",
+    "recorded": (
+        "errors limits paths checking resolving config config_text targets run engine.checkpoint"
+    ),
     "destinations": "errors files run",
     "preview": "paths run sources",
     "reports": "errors run",
@@ -94,6 +99,7 @@ QUICK |= {"listing"}
 """Imported for every `--help` and every mistake at the prompt: none of these may load torch."""
 
 SLOW = {"torchvision", "sklearn", "matplotlib", "tensorboard", "scipy"}
+SLOW |= {"onnx", "onnxruntime", "onnxscript", "safetensors"}
 """Imported inside functions only: each costs a second or more at the start."""
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager"}
 

@@ -8,7 +8,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from cnn_cli.compose import make_loader
-from cnn_cli.config import COMMANDS, MAX_TEXT, TrainConfig, from_yaml, parse, to_yaml
+from cnn_cli.config import COMMANDS, TrainConfig, parse
+from cnn_cli.config_text import MAX_TEXT, from_yaml, to_yaml
 from cnn_cli.errors import UserError
 from cnn_cli.paths import config_dir
 

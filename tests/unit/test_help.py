@@ -123,8 +123,11 @@ def headings(text: str) -> list[str]:
         ("device.threads", ["device=auto, cpu, cuda, mps"]),
         ("device.name", [f"device={name}" for name in ("auto", "cpu", "cuda", "mps")]),
         ("figure.gradcam", ["figure=gradcam"]),
-        ("checkpoint", ["cnn-train evaluate, predict", "cnn-train visualize"]),
-        ("output", ["cnn-train evaluate", "cnn-train visualize", "cnn-train predict"]),
+        ("checkpoint", ["cnn-train evaluate, predict, export", "cnn-train visualize"]),
+        (
+            "output",
+            [f"cnn-train {name}" for name in ("evaluate", "visualize", "predict", "export")],
+        ),
         ("seed", []),
     ],
 )

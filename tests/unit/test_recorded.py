@@ -7,7 +7,8 @@ import yaml
 
 from cnn_cli.arguments import parse as request_of
 from cnn_cli.compose import Composer, make_loader, prepare
-from cnn_cli.config import parse, to_yaml
+from cnn_cli.config import parse
+from cnn_cli.config_text import to_yaml
 from cnn_cli.run import Found
 
 
