@@ -48,6 +48,17 @@ def _clean_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
 
 
+@pytest.fixture(autouse=True)
+def _forks_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export in a test's own process must not spoil the tests that fork from it later.
+
+    To trace a network, torch registers a stand-in for the CUDA devices that are not there. From
+    then on each backward pass starts a thread for them, after which forks refuse to train.
+    """
+    name = "_ensureCUDADeviceGuardSet"
+    monkeypatch.setattr(torch._C, name, lambda: None, raising=False)
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """The folder of the repository."""

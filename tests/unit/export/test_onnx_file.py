@@ -1,6 +1,7 @@
 """ONNX files say what the network says, for any number of pictures, and nothing of this machine."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -98,3 +99,17 @@ def test_a_network_that_cannot_be_traced_is_refused_in_one_line():
     with pytest.raises(TrainingError, match="cannot be written as ONNX: ") as caught:
         onnx_file.to_onnx(deployed, (3, 8), {})
     assert "\n" not in str(caught.value)
+
+
+def test_processes_that_are_forked_after_an_export_can_train(data, model, images):
+    """Of the tests themselves: see conftest.py, and scripts/faults, whose cases are forks."""
+    model(images).sum().backward()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            model(images).sum().backward()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
