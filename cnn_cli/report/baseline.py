@@ -2,15 +2,13 @@
 
 On the same pictures the exact McNemar test (McNemar 1947; Dietterich 1998, "Approximate Statistical
 Tests for Comparing Supervised Classification Learning Algorithms"), which looks at those that only
-one of the two has right; on other pictures a test of two proportions. Both are one-sided.
+one of the two has right; on other pictures Fisher's exact test. Both are one-sided.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
@@ -18,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_cli.errors import UserError
-from cnn_cli.report.files import read_arrays
+from cnn_cli.report.arrays import read_arrays
+from cnn_cli.report.paired import mcnemar_worse, unpaired_worse
 from cnn_cli.report.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -84,41 +83,23 @@ def compare(baseline: Baseline, new: Outcomes) -> Verdict:
     if pairs is not None:
         lost = int((pairs[0] & ~pairs[1]).sum())
         won = int((~pairs[0] & pairs[1]).sum())
-        p = mcnemar(lost, won)
+        p = mcnemar_worse(lost, won)
         how = (
             f"of the same {images:,} pictures {lost} are right in the baseline alone (b) and {won}"
             " here alone (c); exact McNemar test"
         )
     else:
-        p = two_proportions(baseline.right, baseline.images, right, images)
+        p = unpaired_worse((baseline.right, baseline.images), (right, images))
         why = "not the same pictures" if baseline.outcomes else f"no {ARRAYS} beside it"
         how = (
             f"{right:,} of {images:,} pictures against {baseline.right:,} of"
-            f" {baseline.images:,} ({why}); test of two proportions"
+            f" {baseline.images:,} ({why}); Fisher's exact test"
         )
     is_met = p >= LEVEL
     verdict, below = ("not worse beyond noise", "is not") if is_met else ("worse", "is")
     setting, found = f"baseline={baseline.ref}", f"accuracy {ours:.4f} against {theirs:.4f}"
     told = f"{setting}: {verdict}: {found}; {how}, one-sided, p = {p:.2g} {below} below {LEVEL}"
     return Verdict("baseline", setting, f"{found}, p = {p:.2g}", is_met, told)
-
-
-def mcnemar(lost: int, won: int) -> float:
-    """How likely `lost` or more of the lost + won discordant pictures are where both are equal."""
-    from scipy.stats import binomtest
-
-    if lost + won == 0:
-        return 1.0
-    return float(binomtest(lost, lost + won, alternative="greater").pvalue)
-
-
-def two_proportions(right: int, images: int, right_new: int, images_new: int) -> float:
-    """How likely so large a drop of the proportion is where both are equal (pooled z test)."""
-    pooled = (right + right_new) / (images + images_new)
-    error = sqrt(pooled * (1 - pooled) * (1 / images + 1 / images_new))
-    if error == 0:
-        return 1.0
-    return 1 - NormalDist().cdf((right / images - right_new / images_new) / error)
 
 
 def _joined(parts: Sequence[Outcomes]) -> Outcomes:

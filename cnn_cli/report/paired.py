@@ -51,9 +51,14 @@ def mcnemar(b: int, c: int) -> float:
 
     1 where neither model has a picture right that the other has wrong.
     """
+    return min(1.0, 2 * mcnemar_worse(max(b, c), min(b, c)))
+
+
+def mcnemar_worse(b: int, c: int) -> float:
+    """One-sided: how likely b or more of b + c are where both models are equally good."""
     from scipy.special import bdtr
 
-    return min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5))) if b + c else 1.0
+    return float(bdtr(c, b + c, 0.5)) if b + c else 1.0
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -86,10 +91,19 @@ def unpaired(first: tuple[int, int], second: tuple[int, int]) -> float:
 
     Two-sided: all tables with these sums that are no likelier than this one (Fisher 1935).
     """
+    return _fisher(first, second, "two-sided")
+
+
+def unpaired_worse(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """One-sided: how likely so small a second proportion is where both models are equally good."""
+    return _fisher(first, second, "greater")
+
+
+def _fisher(first: tuple[int, int], second: tuple[int, int], sides: str) -> float:
     from scipy.stats import fisher_exact
 
     table = [[first[0], first[1] - first[0]], [second[0], second[1] - second[0]]]
-    return min(1.0, float(fisher_exact(table).pvalue))
+    return min(1.0, float(fisher_exact(table, alternative=sides).pvalue))
 
 
 def mean_difference(first: Floats, second: Floats) -> tuple[float, float]:

@@ -15,9 +15,11 @@ from cnn_cli.report.paired import (
     differences,
     holm,
     mcnemar,
+    mcnemar_worse,
     mean_difference,
     newcombe,
     unpaired,
+    unpaired_worse,
 )
 
 Ints = NDArray[np.int64]
@@ -186,3 +188,17 @@ def test_the_calibration_interval_holds_the_true_error(power: float) -> None:
         held += low <= truth <= high
     assert held / 150 >= 0.91
     assert 0 <= low < high <= 1
+
+
+@pytest.mark.parametrize(("b", "c"), [(0, 0), (5, 0), (8, 3), (3, 8), (40, 22)])
+def test_one_side_of_mcnemars_test_is_a_tail_of_the_binomial(b: int, c: int) -> None:
+    expected = stats.binomtest(b, b + c, alternative="greater").pvalue if b + c else 1.0
+    assert mcnemar_worse(b, c) == pytest.approx(expected, rel=1e-9)
+
+
+def test_one_side_of_fishers_test_looks_at_drops_alone() -> None:
+    table = [[95, 5], [160, 40]]
+    expected = stats.fisher_exact(table, alternative="greater").pvalue
+    assert unpaired_worse((95, 100), (160, 200)) == pytest.approx(expected, rel=1e-9)
+    assert unpaired_worse((160, 200), (95, 100)) > 0.99
+    assert unpaired_worse((10, 10), (20, 20)) == 1
