@@ -38,6 +38,8 @@ def conclude(
     if not has_test:
         display.say(f"no test pictures: the report is on the {split} split", style="yellow")
     made = evaluate(trained, task.dataset, split, {}, task.device, task.eval_batch_size, display)
+    if split == "test" and len(task.dataset.val):  # before the report, with which a run has ended
+        calibrating.fit(trained, task.dataset, task.device, task.eval_batch_size, display)
     own = {"train_seconds": state.elapsed, "train_images": len(task.dataset.train)}
     report = replace(made.report, cost={**made.report.cost, **own})
     task.run.clear_report()
@@ -50,8 +52,6 @@ def conclude(
     display.say(f"\n{split} split, {which} weights (epoch {epoch})", style="bold")
     for console in display.consoles:
         print_report(console, report, folder)
-    if split == "test" and len(task.dataset.val):
-        calibrating.fit(trained, task.dataset, task.device, task.eval_batch_size, display)
     if board:
         _finish_board(board, config, report.metrics, folder, trained.step)
     list_files(display, folder, files)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_cli import build
-from cnn_cli.commands import train as training_command
+from cnn_cli.commands import concluding
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine import train as loop
 from cnn_cli.run import Run
@@ -24,7 +24,7 @@ PHASES: dict[str, tuple[Any, str, int]] = {
     "train": (loop, "train_step", 4),
     "evaluate": (loop, "predict", 2),
     "save": (checkpoint, "save", 2),
-    "report": (training_command, "write_report", 1),
+    "report": (concluding, "publish", 1),
 }
 """What the phase calls, and the number of the call in which the signal comes."""
 

@@ -55,7 +55,7 @@ def test_a_run_leaves_what_the_readme_says(tiny_run: Path) -> None:
     }  # fmt: skip
     assert {path.name for path in (tiny_run / "report").iterdir()} == {
         "report.json", "report.txt", "predictions.npz", "predictions.csv", "confusion_matrix.png",
-        "summary.md",
+        "summary.md", "report.html",
     }  # fmt: skip
     assert [line["epoch"] for line in lines(tiny_run)] == [1, 2]
     assert not list(tiny_run.rglob("*.tmp"))
