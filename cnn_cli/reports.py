@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_cli.errors import UserError, closest
-from cnn_cli.run import CROSS_VALIDATION, Run, runs
+from cnn_cli.run import CROSS_VALIDATION, Run, ending, runs
 
 REPORT = "report.json"
 
@@ -21,7 +21,7 @@ def find_reports(ref: str, root: Path) -> tuple[Path, ...]:
         if newest is None:
             raise UserError(f"baseline=latest: no run with a checkpoint under {root}")
         ref = str(newest.folder)
-    for place in dict.fromkeys((Path(ref), root / ref)):
+    for place in dict.fromkeys((Path(ref), root / ref, *ending(ref, root))):
         if place.is_file():
             if place.suffix != ".json":
                 raise UserError(f"baseline={ref}: is no report; give its folder or its {REPORT}")

@@ -1,6 +1,7 @@
 """The run's folder: the names in it, and how it is found again."""
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -222,7 +223,7 @@ def find_run(ref: str, root: Path) -> Run | Path:
                 f"checkpoint=latest: no run with a checkpoint under {root}; train one first"
             )
         return found[0]
-    for path in (Path(ref), root / ref):
+    for path in (Path(ref), root / ref, *ending(ref, root)):
         if path.is_file():
             return path
         if Run(path).checkpoints.is_dir():
@@ -238,6 +239,14 @@ def find_run(ref: str, root: Path) -> Run | Path:
     )
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     raise UserError(f"{ref}: no such run or checkpoint file{closest(ref, names)}; {there}{more}")
+
+
+def ending(ref: str, root: Path) -> list[Path]:
+    """The folder of the one run whose generated name ends in `ref`, its six letters; else none."""
+    if not re.fullmatch(r"[a-z]{6}", ref) or not root.is_dir():
+        return []
+    found = [path for path in root.iterdir() if path.name.endswith(f"_{ref}") and path.is_dir()]
+    return found if len(found) == 1 else []
 
 
 def _soundest(run: Run, prefer: Literal["best", "last"], ref: str) -> Found:

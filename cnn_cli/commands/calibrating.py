@@ -35,7 +35,7 @@ def ready(
             f"calibrated=true: the temperature is one for single views, and tta={trained.tta}"
             " averages several; leave one of them out"
         )
-    if _read(calibration_of(trained.path), size_and_hash(trained.path)[1]) is None:
+    if read(calibration_of(trained.path), size_and_hash(trained.path)[1]) is None:
         return fit(trained, dataset, device, batch_size, display)
     return with_temperature(trained, display)
 
@@ -46,10 +46,12 @@ def with_temperature(trained: Trained, display: Display) -> Trained:
     Raises UserError where there is none, or one of other weights.
     """
     path = calibration_of(trained.path)
-    record = _read(path, size_and_hash(trained.path)[1])
+    record = read(path, size_and_hash(trained.path)[1])
     if record is None:
+        known = f"{path} is damaged, or of other weights than"
+        lacking = known if path.exists() else "no temperature was fitted for"
         raise UserError(
-            f"calibrated=true: no temperature was fitted for {trained.path.name}; fit it by:"
+            f"calibrated=true: {lacking} {trained.path.name}; fit it by:"
             f" cnn-train evaluate checkpoint={trained.path} calibrated=true"
         )
     display.say(told(record), markup=False)
@@ -86,8 +88,11 @@ def fit(
         "before": surety(found.probabilities, found.labels),
         "after": surety(scaled(found.probabilities, temperature), found.labels),
     }
-    write_json(calibration_of(trained.path), record)
     display.say(told(record), markup=False)
+    try:
+        write_json(calibration_of(trained.path), record)
+    except PermissionError as error:  # a folder of somebody else: it is used here all the same
+        display.warn(f"the temperature is not kept for later: {error.filename}: {error.strerror}")
     return replace(trained, temperature=temperature)
 
 
@@ -101,11 +106,18 @@ def told(record: Mapping[str, Any]) -> str:
     )
 
 
-def _read(path: Path, sha256: str) -> dict[str, Any] | None:
+def read(path: Path, sha256: str) -> dict[str, Any] | None:
     """What was fitted for these very weights; None where nothing was, or the file is damaged."""
     try:
-        record = json.loads(path.read_bytes())
-        whole = record["sha256"] == sha256 and LIMITS[0] <= record["temperature"] <= LIMITS[1]
+        found = json.loads(path.read_bytes())
+        record: dict[str, Any] = {
+            "sha256": str(found["sha256"]),
+            "temperature": float(found["temperature"]),
+            "images": int(found["images"]),
+        }
+        for part in ("before", "after"):
+            record[part] = {name: float(found[part][name]) for name in ("loss", "ece")}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return record if whole else None
+    whole = record["sha256"] == sha256 and LIMITS[0] <= record["temperature"] <= LIMITS[1]
+    return record if whole and not isinstance(found["temperature"], bool) else None

@@ -42,7 +42,8 @@ def _folder(config: CompareConfig, root: Path, sides: Sequence[Side]) -> Path:
     """A new, empty folder. Raises UserError where it cannot be made."""
     if config.output is None:
         names = "+".join(side.name.replace("/", "-") for side in sides)
-        return new_folder(root / COMPARISONS, f"{stamp()}_{names[:LONGEST]}")
+        told = names if len(names) <= LONGEST else f"{len(sides)}-runs"
+        return new_folder(root / COMPARISONS, f"{stamp()}_{told}")
     folder = Path(config.output)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,10 @@ def run(config: ExportConfig, overrides: list[str], folder: Path | None) -> int:
     display.say(title, style="bold", markup=False)
     written = exporting.write(trained, config.format, device, config.trust)
     parity = _compared(trained, written, some, config.tolerance, device, display)
+    for told in dict.fromkeys(some.unreadable):
+        display.warn(f"passed over: {told}")
+    if not parity.images:
+        raise UserError(f"images={config.images}: none of these pictures can be read")
     display.say(f"compared on {some.origin}: {_told(parity)}", markup=False)
     where = output_folder(config.output, path, config.run.root, "export", config.format, folder)
     if not parity.passed:

@@ -1,7 +1,7 @@
 """The real pictures on which an exported file is compared with its model."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from cnn_cli.commands.finding import find_images
 from cnn_cli.commands.trained import Trained, evaluation_node
 from cnn_cli.config import ExportConfig
 from cnn_cli.data.contract import Preprocessing, Split
-from cnn_cli.data.images import read_image
+from cnn_cli.data.images import UnreadableImage, read_image
 from cnn_cli.device import Device
 from cnn_cli.engine.display import Display
 from cnn_cli.engine.predict import batch_size_for
@@ -28,16 +28,28 @@ class Pictures:
     count: int
     """how many of them are compared, spread evenly over all"""
     origin: str
+    unreadable: list[str] = field(default_factory=list)
+    """files that were passed over, and why"""
 
     def batches(self) -> Iterator[Tensor]:
         """All of them: (N, C, S, S) uint8 on the CPU."""
         chosen = torch.arange(self.count) * len(self.split) // self.count
         for part in torch.split(chosen, batch_size_for(self.form.size)):
             if isinstance(self.split, tuple):
-                files = [self.split[i] for i in part.tolist()]
-                yield torch.stack([read_image(file, self.form) for file in files])
+                some = self._read([self.split[i] for i in part.tolist()])
+                if some:
+                    yield torch.stack(some)
             else:
                 yield self.split.take(part).images.cpu().contiguous()
+
+    def _read(self, files: list[Path]) -> list[Tensor]:
+        found = []
+        for file in files:
+            try:
+                found.append(read_image(file, self.form))
+            except UnreadableImage as error:
+                self.unreadable.append(str(error))
+        return found
 
 
 def pictures(

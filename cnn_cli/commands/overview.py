@@ -18,6 +18,7 @@ from cnn_cli.engine.graph import why_not
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 from cnn_cli.models.summary import Summary, summarise
+from cnn_cli.report.files import PAGE
 from cnn_cli.run import Run
 from cnn_cli.sections import LossConfig
 
@@ -236,12 +237,14 @@ def next_commands(run: Run, trust: tuple[str, ...], *, validated: bool) -> Rende
     folder, own, trusted = shlex.quote(str(run.folder)), program("cnn-train"), _trust(trust)
     text = Text("\n", overflow="fold", no_wrap=True).append("next\n", "bold")
     for command, purpose in (
+        (shlex.quote(str(run.report / PAGE)), "the report, for a browser"),
         (f"{own} visualize checkpoint={folder}{trusted}", "curves, mistakes, Grad-CAM as PNG"),
         (f"{own} predict checkpoint={folder}{trusted} images=FILE", "pictures of your own"),
         (
             f"{own} evaluate checkpoint={folder}{trusted} {other}",
             "the report on other data",
         ),
+        (f"{own} export checkpoint={folder}{trusted}", "a file for other programs, as ONNX"),
         (f"{program('tensorboard')} --logdir {folder}", "curves in the browser"),
     ):
         text.append(f"  {command}").append(f"  # {purpose}\n", "dim")

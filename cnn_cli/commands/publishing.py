@@ -3,11 +3,13 @@
 import json
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cnn_cli.commands import calibrating
 from cnn_cli.commands.reporting import Evaluated
 from cnn_cli.commands.trained import Trained
 from cnn_cli.paths import config_dir
@@ -15,6 +17,7 @@ from cnn_cli.report.files import write_report
 from cnn_cli.report.html import Background, page
 from cnn_cli.resolving import leaves
 from cnn_cli.run import Run
+from cnn_cli.sidecar import calibration_of
 
 OVERRIDE = "# override: "
 
@@ -22,6 +25,11 @@ OVERRIDE = "# override: "
 def publish(made: Evaluated, trained: Trained, folder: Path) -> list[Path]:
     """Write every file of the report into `folder`, which exists; returns them."""
     background = background_of(trained.run) if trained.run else Background()
+    fitted = calibrating.read(
+        calibration_of(trained.path), str(made.report.provenance["checkpoint_sha256"])
+    )
+    if fitted:
+        background = replace(background, temperature=calibrating.told(fitted))
     text = page(made.report, made.predictions, made.split, background)
     return write_report(made.report, made.predictions, folder, text)
 

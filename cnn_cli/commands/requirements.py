@@ -11,7 +11,7 @@ from cnn_cli.engine.display import Display
 from cnn_cli.errors import UserError, closest
 from cnn_cli.files import replacing
 from cnn_cli.limits import seconds
-from cnn_cli.report.baseline import Baseline, Outcomes, compare, read_baseline
+from cnn_cli.report.baseline import Baseline, Outcomes, compare, part_of, read_baseline
 from cnn_cli.report.junit import junit
 from cnn_cli.report.report import Report
 from cnn_cli.report.summary import summary
@@ -83,8 +83,12 @@ def _other_classes(baseline: Baseline, classes: Sequence[str]) -> str:
     theirs = [name for name in baseline.classes if name not in classes]
     ours = [name for name in classes if name not in baseline.classes]
     parts = [("it alone has", theirs), ("here alone is", ours)]
-    told = ", and ".join(f"{what} {', '.join(names[:5])}" for what, names in parts if names)
+    told = ", and ".join(f"{what} {_some(names)}" for what, names in parts if names)
     return f"baseline={baseline.ref}: has other classes, and cannot be compared: {told}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def judge(wanted: Demands, report: Report, outcomes: Callable[[], Outcomes]) -> list[Verdict]:
@@ -104,7 +108,7 @@ def judge(wanted: Demands, report: Report, outcomes: Callable[[], Outcomes]) -> 
             place = report.metrics["calibration"] if name in CALIBRATION else report.metrics
             verdicts.append(_of_figure(f"require.{name}", name, threshold, place[name]))
     if wanted.baseline:
-        verdicts.append(compare(wanted.baseline, outcomes()))
+        verdicts.append(compare(wanted.baseline, outcomes(), part_of(report.provenance)))
     return verdicts
 
 

@@ -1,7 +1,9 @@
 """A table of one's own about the pictures: its columns become slices of the report."""
 
 import csv
+import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_cli.errors import UserError, closest
+from cnn_cli.report.traits import NAMES
 
 Floats = NDArray[np.float64]
 Columns = dict[str, Floats | list[str]]
-FEW = 5
-"""Different numbers up to which they are taken as words: sites 1, 2 and 3, not quantities."""
+FEW = 20
+"""Different whole numbers up to which they are taken as words: sites 1, 2 and 3, no quantities."""
+MEASURED = (*NAMES, "size")
+"""Traits that no column may be called."""
 
 
 class Table(NamedTuple):
@@ -28,21 +33,49 @@ class Table(NamedTuple):
 def read(file: str) -> Table:
     """The table in a CSV whose first column names pictures as predictions.csv does.
 
-    Raises UserError for a file that cannot be read or has no second column.
+    Raises UserError for a file that cannot be read, is not UTF-8, has no second column, headings
+    that are empty, doubled or those of what is measured anyway, lines of another length, or a
+    picture twice.
     """
     path = Path(file).expanduser()
     try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as opened:
-            reader = csv.DictReader(opened)
-            header, rows = list(reader.fieldnames or ()), list(reader)
-    except (OSError, csv.Error) as error:
-        raise UserError(f"slices={file}: cannot be read: {error}") from error
+        text = path.read_text(encoding="utf-8-sig")
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except OSError as error:
+        raise UserError(f"slices={file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"slices={file}: is not UTF-8; save it as CSV UTF-8") from error
+    except csv.Error as error:
+        raise UserError(f"slices={file}: is no CSV: {error}") from error
+    lines = [line for line in lines if line]
+    header, rows = lines[0] if lines else [], lines[1:]
     if len(header) < 2 or not rows:
         raise UserError(
             f"slices={file}: needs a line of names, a column that names the pictures as"
             " predictions.csv does, and columns to slice by"
         )
-    return Table(file, header, rows)
+    problems = _wrong(header, rows)
+    if problems:
+        raise UserError(*(f"slices={file}: {problem}" for problem in problems))
+    return Table(file, header, [dict(zip(header, row, strict=True)) for row in rows])
+
+
+def _wrong(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    problems = []
+    if not all(name.strip() for name in header):
+        problems.append("a column has no name")
+    twice = [name for name, times in Counter(header).items() if times > 1]
+    taken = [name for name in header[1:] if name in MEASURED]
+    problems += [f"there are two columns {name}" for name in twice]
+    problems += [f"the column {name} is measured anyway; give it another name" for name in taken]
+    odd = [place for place, row in enumerate(rows, 2) if len(row) != len(header)]
+    if odd:
+        told = f"line {odd[0]} has {len(rows[odd[0] - 2])} cells, and the first {len(header)}"
+        problems.append(told + (f" (so have {len(odd) - 1} more lines)" if len(odd) > 1 else ""))
+    again = [name for name, times in Counter(row[0] for row in rows).items() if times > 1]
+    if again:
+        problems.append(f"{len(again)} pictures have more than one line, the first {again[0]}")
+    return problems
 
 
 def columns(table: Table, names: Sequence[str]) -> tuple[Columns, str]:
@@ -76,7 +109,8 @@ def _are_numbers(values: Sequence[str]) -> bool:
         numbers = {float(value) for value in given}
     except ValueError:
         return False
-    return len(numbers) > FEW and all(map(math.isfinite, numbers))
+    whole = all(number == round(number) for number in numbers if math.isfinite(number))
+    return (len(numbers) > FEW or not whole) and all(map(math.isfinite, numbers))
 
 
 def _numbers(values: Sequence[str]) -> Floats:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cnn_cli.comparison.sides import Figure, Side, outcomes
 from cnn_cli.engine.predictions import Predictions
+from cnn_cli.errors import UserError
 from cnn_cli.report.intervals import LEVEL
 from cnn_cli.report.paired import (
     FIGURES,
@@ -17,6 +18,7 @@ from cnn_cli.report.paired import (
     mcnemar,
     mean_difference,
     newcombe,
+    newcombe_paired,
     unpaired,
 )
 
@@ -75,7 +77,20 @@ class Pair:
 
 
 def compare(sides: Sequence[Side]) -> list[Pair]:
-    """Each other run against the first one; p-values are corrected for how many there are."""
+    """Each other run against the first one; p-values are corrected for how many there are.
+
+    Raises UserError where one has no class in common with the first: they answer other questions.
+    """
+    first = sides[0]
+    strange = [other for other in sides[1:] if not _rows(first).keys() & _rows(other).keys()]
+    if strange:
+        raise UserError(
+            *(
+                f"compare: {other.name} has no class in common with {first.name}, and a figure of"
+                " one says nothing of the other"
+                for other in strange
+            )
+        )
     pairs = [_pair(sides[0], other) for other in sides[1:]]
     values = holm([pair.p for pair in pairs])
     return [replace(pair, corrected=p) for pair, p in zip(pairs, values, strict=True)]
@@ -91,7 +106,9 @@ def _pair(first: Side, second: Side) -> Pair:
     other = _reordered(outcomes(second.predictions), order)
     alone = _alone(one.right, other.right)
     p = mcnemar(*alone)
+    both = int((one.right & other.right).sum())
     intervals = differences(one, other)
+    intervals["accuracy"] = newcombe_paired(both, *alone, len(one.right) - both - sum(alone))
     means = {"accuracy": (one.right.mean(), other.right.mean())}
     means |= {"loss": (one.losses.mean(), other.losses.mean())}
     means |= {"brier": (one.briers.mean(), other.briers.mean())}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cnn_cli.errors import UserError, closest
-from cnn_cli.run import Run, runs
+from cnn_cli.run import Run, ending, runs
 
 REPORT = "report.json"
 FEWEST, MOST = 2, 26
@@ -64,7 +64,8 @@ def _report_of(ref: str, root: Path, problems: list[str]) -> Path:
             problems.append(f"latest: no run with a checkpoint under {root}; train one first")
             return Path()
         return _of_folder(newest.folder, ref, problems)
-    there = [path for path in (Path(ref).expanduser(), root / ref) if ref and path.exists()]
+    places = (Path(ref).expanduser(), root / ref, *ending(ref, root))
+    there = [path for path in places if ref and path.exists()]
     if not there:
         names = [run.folder.name for run in runs(root)]
         problems.append(
@@ -100,8 +101,8 @@ def _of_folder(folder: Path, ref: str, problems: list[str]) -> Path:
         command = shlex.join(["cnn-train", f"resume={folder}"])
         problems.append(
             f"{ref}: this run has no report, as its training was not finished; go on with it by"
-            f" {command}, or compare one that evaluate has written: cnn-train compare"
-            f" {folder / 'evaluate'}/..."
+            f" {command}, or have its weights as they are reported, and name that report: cnn-train"
+            f" evaluate checkpoint={folder}"
         )
     elif below:
         names = ", ".join(str(path) for path in below[:LISTED])

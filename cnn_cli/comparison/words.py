@@ -50,11 +50,13 @@ def difference(name: str, figure: Figure) -> str:
 
 
 def difference_word(name: str, pair: Pair) -> str:
-    """`better` or `worse` where a difference is beyond noise, else empty."""
+    """`better` or `worse` where a difference is beyond noise, else empty.
+
+    The accuracy's test decides for all: its pictures are those of the other figures.
+    """
     figure = pair.differences[name]
     low, high = figure.interval or (0.0, 0.0)
-    certain = pair.is_certain if name == "accuracy" else low > 0 or high < 0
-    if not certain:
+    if not pair.is_certain or not (low > 0 or high < 0):
         return ""
     return "better" if (figure.value > 0) != (name in BETTER_BELOW) else "worse"
 
@@ -95,9 +97,9 @@ def verdict(pair: Pair, comparisons: int) -> str:
 
 
 def _of_other_data(pair: Pair) -> bool:
-    """Whether the runs are of two data sets, or share no class."""
+    """Whether the runs are of two data sets."""
     names = {side.provenance.get("dataset") for side in (pair.first, pair.second)}
-    return pair.alone is None and (len(names) > 1 or not pair.classes)
+    return pair.alone is None and len(names) > 1
 
 
 def basis(pair: Pair) -> str:
@@ -119,8 +121,8 @@ def method(pairs: Sequence[Pair]) -> str:
     parts = []
     if any(pair.alone is not None for pair in pairs):
         parts.append(
-            "Differences: 95 % intervals of a paired bootstrap (2,000 draws); test: McNemar's,"
-            " exact."
+            "Differences: 95 % intervals, of accuracy by Newcombe's method for pairs, else by a"
+            " paired bootstrap (2,000 draws); test: McNemar's, exact."
         )
     if any(pair.alone is None for pair in pairs):
         parts.append("Of other pictures: Newcombe's 95 % interval, Fisher's exact test.")
@@ -138,8 +140,6 @@ def classes_line(pair: Pair) -> str:
         counts = ((better, "better"), (len(certain) - better, "worse"))
         told = " and ".join(f"{count:,} {word}" for count, word in counts if count)
         return f"Classes: {told} beyond noise (Holm over {len(pair.classes):,} classes)."
-    if not pair.classes:
-        return "Classes: none in both runs."
     if not changed(pair):
         return "Classes: none changed its recall."
     return f"Classes: none changed beyond noise (Holm over {len(pair.classes):,}); the largest:"

@@ -30,7 +30,7 @@ class Parity:
 
     @property
     def passed(self) -> bool:
-        return self.largest <= self.tolerance and self.top1_equal == self.images
+        return 0 < self.images == self.top1_equal and self.largest <= self.tolerance
 
 
 @dataclass(frozen=True)

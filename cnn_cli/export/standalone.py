@@ -25,10 +25,14 @@ def main() -> int:
     parser.add_argument("pictures", nargs="+", type=Path, help="files, or folders searched through")
     parser.add_argument("--json", action="store_true", help="print a JSON list, with all classes")
     options = parser.parse_args()
-    about, network = load(Path(__file__))
+    try:
+        about, network = load(Path(__file__))
+    except Exception as error:  # noqa: BLE001  of any kind, by who reads it
+        parser.error(f"the model beside this script cannot be read: {str(error).splitlines()[0]}")
+    for given in options.pictures:
+        if not found(given):
+            parser.error(f"{given}: there is no picture in this folder")
     paths = [path for given in options.pictures for path in found(given)]
-    if not paths:
-        parser.error("there is no picture in this folder")
     batches = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
     answers = [answer for batch in batches for answer in classified(batch, about, network)]
     if options.json:
@@ -57,7 +61,8 @@ def classified(paths: list[Path], about: dict[str, Any], network: Any) -> Iterat
         try:
             pixels[path] = read(path, about["preprocessing"])
         except Exception as error:  # noqa: BLE001  decoders raise anything on damaged files
-            errors[path] = str(error) or type(error).__name__
+            told = getattr(error, "strerror", None) or str(error)
+            errors[path] = told or type(error).__name__
     rows = (
         dict(zip(pixels, network(np.stack(list(pixels.values()))), strict=True)) if pixels else {}
     )
@@ -158,4 +163,10 @@ def coloured(pixels: Any, channels: int) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has gone: | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)

@@ -174,7 +174,7 @@ def _run(folder: Path, name: str) -> Entry:
     trainer = config.get("trainer")
     trainer = trainer if isinstance(trainer, Mapping) else {}
     planned = trainer.get("epochs") if trainer.get("budget") is None else None
-    epochs = int(last["epoch"]) if last else None
+    epochs = int(last["epoch"]) if last else 0 if isinstance(planned, int) else None
     time = last.get("time") if last else None
     elapsed = _number(time.get("elapsed")) if isinstance(time, Mapping) else None
     return Entry(

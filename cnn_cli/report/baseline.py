@@ -6,7 +6,7 @@ one of the two has right; on other pictures Fisher's exact test. Both are one-si
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,8 @@ class Baseline:
     right: int
     images: int
     outcomes: Outcomes | None
+    part: str = ""
+    """data set and split, as they are told"""
 
 
 def read_baseline(ref: str, files: Sequence[Path]) -> Baseline:
@@ -75,8 +77,13 @@ def outcomes_of(predictions: "Predictions") -> Outcomes:
     return Outcomes(pictures, predictions.predicted == predictions.labels)
 
 
-def compare(baseline: Baseline, new: Outcomes) -> Verdict:
-    """Missed where `new` is worse beyond noise."""
+def part_of(provenance: Mapping[str, Any]) -> str:
+    """Data set and split of a report: `cifar10 test`; "" where it does not say."""
+    return " ".join(str(provenance[key]) for key in ("dataset", "split") if key in provenance)
+
+
+def compare(baseline: Baseline, new: Outcomes, part: str = "") -> Verdict:
+    """Missed where `new` is worse beyond noise; `part` is the data set and split it is of."""
     pairs = _pairs(baseline.outcomes, new) if baseline.outcomes else None
     right, images = int(new.right.sum()), len(new.right)
     ours, theirs = right / images, baseline.right / baseline.images
@@ -91,6 +98,8 @@ def compare(baseline: Baseline, new: Outcomes) -> Verdict:
     else:
         p = unpaired_worse((baseline.right, baseline.images), (right, images))
         why = "not the same pictures" if baseline.outcomes else f"no {ARRAYS} beside it"
+        if baseline.part and part and baseline.part != part:
+            why = f"those are of {baseline.part}, these of {part}: other pictures"
         how = (
             f"{right:,} of {images:,} pictures against {baseline.right:,} of"
             f" {baseline.images:,} ({why}); Fisher's exact test"
@@ -120,7 +129,8 @@ def _pairs(old: Outcomes, new: Outcomes) -> tuple[Bools, Bools] | None:
 
 def _read(ref: str, file: Path) -> Baseline:
     try:
-        metrics: Any = json.loads(file.read_bytes())["metrics"]
+        contents: Any = json.loads(file.read_bytes())
+        metrics, part = contents["metrics"], part_of(contents.get("provenance", {}))
         images = int(metrics["images"])
         right = round(float(metrics["accuracy"]) * images)
         classes = tuple(str(row["name"]) for row in metrics["per_class"])
@@ -128,7 +138,8 @@ def _read(ref: str, file: Path) -> Baseline:
             raise ValueError("impossible figures")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"baseline={ref}: {file} is no report of this program") from error
-    return Baseline(ref, classes, right, images, _outcomes(ref, file, classes, right, images))
+    outcomes = _outcomes(ref, file, classes, right, images)
+    return Baseline(ref, classes, right, images, outcomes, part)
 
 
 def _outcomes(

@@ -26,7 +26,7 @@ SIDE, EXACT = 96, 48
 MISTAKES, SUSPECTS = 36, 18
 CELLS, IN_CELL = 100, 6
 """Cells of the confusion matrix that show examples, and how many each."""
-WITH_RIGHT = 20
+WITH_RIGHT = 30
 """Classes up to which the cells of right answers have examples too."""
 
 

@@ -32,6 +32,8 @@ class Background:
     environment: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
     """that gives this training again"""
+    temperature: str = ""
+    """what a temperature that was fitted, and is not applied, would do"""
 
 
 def page(report: Report, predictions: "Predictions", split: Split, background: Background) -> str:
@@ -51,7 +53,7 @@ def page(report: Report, predictions: "Predictions", split: Split, background: B
         ("confusion", "Confusion", confusion),
         ("mistakes", "Worst mistakes", html_pictures.worst(predictions, album, wrong)),
         ("labels", "Suspected labels", html_pictures.suspects(report, predictions, album, doubted)),
-        ("calibration", "Calibration", html_figures.calibration(report)),
+        ("calibration", "Calibration", html_figures.calibration(report, background.temperature)),
         ("slices", "Slices", html_tables.slices(report)),
         ("cost", "Cost", html_tables.cost(report)),
         ("settings", "Settings", html_tables.settings(report, background)),
@@ -110,7 +112,7 @@ def _cards(report: Report) -> str:
         ),
         ("Macro F1", f"{metrics['macro_f1']:.4f}", span(metrics, "macro_f1")),
         ("Log loss", f"{metrics['loss']:.4f}", span(metrics, "loss")),
-        ("Calibration error", share(metrics["calibration"]["ece"]), "15 bins; 0 is best"),
+        ("Calibration error", share(metrics["calibration"]["ece"]), _between(metrics)),
     ]
     if "latency_ms" in cost:
         latency = cost["latency_ms"]
@@ -124,6 +126,11 @@ def _cards(report: Report) -> str:
         for name, value, note in cards
     )
     return f'<ul class="cards">{rows}</ul>'
+
+
+def _between(metrics: Mapping[str, Any]) -> str:
+    low, high = metrics["calibration"]["ece_interval"]
+    return f"{100 * low:.2f} to {share(high)}"
 
 
 def _data(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from cnn_cli.report.chart import Axis, Series, around, chart
@@ -49,8 +50,10 @@ def _points(lines: Lines, part: str, key: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in found if y is not None and math.isfinite(y)]
 
 
-def calibration(report: Report) -> str:
-    """Reliability, confidence and accuracy against coverage."""
+def calibration(report: Report, temperature: str = "") -> str:
+    """Reliability, confidence and accuracy against coverage; `temperature` tells of one that was
+    fitted and is not applied.
+    """
     given, origin = report.metrics["calibration"], report.provenance
     filled = [part for part in given["bins"] if part["images"]]
     total = sum(part["images"] for part in filled)
@@ -86,6 +89,10 @@ def calibration(report: Report) -> str:
             f"<p>Temperature {origin['temperature']:.3f}, fitted on validation pictures, is"
             f" applied. Without it: calibration error {share(before['ece'])}, loss"
             f" {before['loss']:.4f}.</p>"
+        )
+    elif temperature:
+        words += (
+            f"<p>Not applied here, <code>calibrated=true</code> does: {escape(temperature)}.</p>"
         )
     return words + f'<div class="charts">{"".join(figures)}</div>'
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from cnn_cli.report.examples import SUSPECTS, Album
 from cnn_cli.report.report import Report
 
+MANY = 0.1
+"""Share of the pictures from which on suspects say more of the model than of the labels."""
 PAIRS = 6
 """Pairs of classes that are shown with pictures."""
 
@@ -29,7 +31,7 @@ def worst(predictions: "Predictions", album: Album, wrong: Sequence[int]) -> str
     """The mistakes with the highest loss."""
     if not wrong:
         return "<p>There are none.</p>"
-    note = "<p>Their own class got the least probability. Often a label is wrong, or a picture.</p>"
+    note = "<p>The pictures whose own class got the least probability.</p>"
     return note + _gallery(predictions, album, wrong)
 
 
@@ -45,7 +47,8 @@ def pairs(
     for pair in report.metrics["most_confused"][:PAIRS]:
         cell = places[pair["true"]], places[pair["predicted"]]
         times = "once" if pair["count"] == 1 else f"{pair['count']:,} times"
-        told = f"{escape(pair['true'])} taken for {escape(pair['predicted'])}: {times}"
+        names = [f"<bdi>{escape(pair[key])}</bdi>" for key in ("true", "predicted")]
+        told = f"{' taken for '.join(names)}: {times}"
         parts.append(
             f'<div class="pair"><strong>{told}</strong>, {100 * pair["share"]:.1f}\u00a0% of the'
             f" class{_gallery(predictions, album, shown.get(cell, ()))}</div>"
@@ -55,24 +58,30 @@ def pairs(
 
 def suspected(report: Report, predictions: "Predictions") -> list[int]:
     """Numbers of the pictures whose label may be wrong, the first SUSPECTS."""
-    places = {name: place for place, name in enumerate(predictions.names)}
     listed = report.metrics["suspects"]["listed"][:SUSPECTS]
-    return [places[row["picture"]] for row in listed]
+    places: dict[tuple[str, str], int] = {}
+    for place, (name, label) in enumerate(zip(predictions.names, predictions.labels, strict=True)):
+        places.setdefault((name, predictions.classes[label]), place)
+    return [places[row["picture"], row["label"]] for row in listed]
 
 
 def suspects(
     report: Report, predictions: "Predictions", album: Album, doubted: Sequence[int]
 ) -> str:
     """Pictures that another class claims and their own does not."""
-    count = report.metrics["suspects"]["count"]
+    count, images = report.metrics["suspects"]["count"], report.metrics["images"]
     if not count:
         return ""
+    if count > MANY * images:
+        return (
+            f"<p>The model contradicts {count:,} of {images:,} labels, and is wrong too often to"
+            " tell which of them are.</p>"
+        )
     pictures = "one picture" if count == 1 else f"{count:,} pictures"
     note = (
-        f"<p>For {pictures} another class is at least as probable as it usually is for its own, and"
-        " the given class is not (confident learning, Northcutt et al. 2021). Either the label is"
-        " wrong or the model: the better the model, the oftener the label. report.json lists the"
-        " first 50.</p>"
+        f"<p>For {pictures} another class is at least as probable as it usually is for its own"
+        " pictures, and likelier than the given one (confident learning, Northcutt et al. 2021)."
+        " Either the label is wrong or the model. report.json lists the first 50.</p>"
     )
     return note + _gallery(predictions, album, doubted)
 
@@ -87,7 +96,8 @@ def _item(predictions: "Predictions", album: Album, index: int) -> str:
     shown = name.rpartition("/")[2]
     return (
         f'<li><img src="{album.pictures[index]}" alt="{name}: {true}, taken for {guess}">'
-        f'<span class="is-wrong">{guess}</span><span class="is-true">{true}</span>'
+        f'<span class="is-wrong"><bdi>{guess}</bdi></span>'
+        f'<span class="is-true"><bdi>{true}</bdi></span>'
         f'<span class="quiet small" title="{name}">{shown}</span></li>'
     )
 

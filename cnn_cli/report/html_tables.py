@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_cli.report.report import Report
-from cnn_cli.report.wording import amount, bytes_told, share, span
+from cnn_cli.report.wording import amount, bytes_told, number, share, span
 from cnn_cli.visualize.confusion import confused_pairs
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ Ints = NDArray[np.int64]
 
 MATRIX = 30
 """Classes up to which the whole matrix is shown; above, its PAIRS worst cells."""
+BUSY = 5
+"""Times the median that the 95th percentile is on a machine that does other work."""
 PAIRS = 100
 FIGURES = {
     "accuracy": "Accuracy",
@@ -51,7 +53,7 @@ def numbers(metrics: Mapping[str, Any]) -> str:
     for key, name in FIGURES.items():
         if metrics[key] is None or (few and key == "top5_accuracy"):
             continue
-        value = share(metrics[key]) if "accuracy" in key else f"{metrics[key]:.4f}"
+        value = share(metrics[key]) if "accuracy" in key else number(metrics[key])
         cells = f'<th scope="row">{name}</th><td>{value}</td><td class="quiet">'
         rows.append(f"<tr>{cells}{span(metrics, key)}</td></tr>")
     head = '<th scope="col">Figure</th><th scope="col">Value</th><th scope="col">95 % interval</th>'
@@ -63,7 +65,7 @@ def classes(rows: Sequence[Mapping[str, Any]]) -> str:
     heads = [_sorter("Class", "text"), *(_sorter(name, "number") for name in COLUMNS.values())]
     body = []
     for row in rows:
-        cells = [f'<th scope="row">{escape(row["name"])}</th>']
+        cells = [f'<th scope="row"><bdi>{escape(row["name"])}</bdi></th>']
         cells += [_class_cell(row, key) for key in COLUMNS]
         body.append(f"<tr>{''.join(cells)}</tr>")
     note = (
@@ -75,7 +77,8 @@ def classes(rows: Sequence[Mapping[str, Any]]) -> str:
 def _table(head: str, rows: Sequence[str], box: str = "", kind: str = "") -> str:
     """`head` holds the cells of the headings, `rows` whole rows."""
     return (
-        f'<div class="wide {box}"><table class="{kind}"><thead><tr>{head}</tr></thead>'
+        f'<div class="wide {box}" tabindex="0" role="region" aria-label="table">'
+        f'<table class="{kind}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -93,11 +96,13 @@ def _class_cell(row: Mapping[str, Any], key: str) -> str:
         return '<td data-value="-1" class="quiet">–</td>'
     if key == "support":
         return f'<td data-value="{value}">{value:,}</td>'
+    if key == "precision" and row["intervals"]["precision"] == [0.0, 1.0]:
+        return '<td data-value="0" class="quiet small">never predicted</td>'
     between = ""
     if key in row["intervals"] and row["intervals"][key] is not None:
         low, high = row["intervals"][key]
         between = f' <span class="quiet small">{low:.3f}–{high:.3f}</span>'
-    return f'<td data-value="{value!r}">{value:.4f}{between}</td>'
+    return f'<td data-value="{value!r}">{number(value)}{between}</td>'
 
 
 def confusion(counts: Ints, names: tuple[str, ...]) -> str:
@@ -111,21 +116,25 @@ def confusion(counts: Ints, names: tuple[str, ...]) -> str:
 def _matrix(counts: Ints, names: tuple[str, ...]) -> str:
     support = np.maximum(counts.sum(axis=1), 1)
     most = max(0.02, float((counts / support[:, None] * (1 - np.eye(len(names)))).max()))
-    heads = "".join(f'<th scope="col"><span>{escape(name)}</span></th>' for name in names)
+    heads = "".join(
+        f'<th scope="col"><span><bdi>{escape(name)}</bdi></span></th>' for name in names
+    )
     body = []
     for true, name in enumerate(names):
         cells = [
             _matrix_cell(counts, (true, predicted), names, float(support[true]), most)
             for predicted in range(len(names))
         ]
-        body.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>')
+        body.append(f'<tr><th scope="row"><bdi>{escape(name)}</bdi></th>{"".join(cells)}</tr>')
     note = (
         "Rows are the true classes, columns what they were taken for. A click on a cell shows its"
         " pictures; arrow keys go from cell to cell."
     )
     return (
         f'<p class="quiet small">{note}<br><label><input type="checkbox" id="as-shares"> shares of'
-        ' the row instead of counts</label></p><div class="wide"><table id="matrix">'
+        " the row instead of counts</label></p>"
+        '<div class="wide" tabindex="0" role="region" aria-label="confusion matrix">'
+        '<table id="matrix">'
         f'<thead><tr><td class="corner"></td>{heads}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
@@ -140,7 +149,7 @@ def _matrix_cell(
     true, predicted = cell
     part = count / support
     colour = "--right" if true == predicted else "--wrong"
-    depth = 0.08 + 0.62 * (part if true == predicted else part / most)
+    depth = 0.08 + 0.42 * (part if true == predicted else part / most)
     told = f"{names[true]}, taken for {names[predicted]}: {count}"
     return (
         f'<td style="background:rgba(var({colour}),{depth:.2f})"><button type="button"'
@@ -163,7 +172,8 @@ def _worst_cells(counts: Ints, names: tuple[str, ...]) -> str:
             f' {escape(names[true])} taken for {escape(names[predicted])}">show</button>'
         )
         body.append(
-            f'<tr><td>{escape(names[true])}</td><td class="text">{escape(names[predicted])}</td>'
+            f"<tr><td><bdi>{escape(names[true])}</bdi></td>"
+            f'<td class="text"><bdi>{escape(names[predicted])}</bdi></td>'
             f'<td data-value="{count}">{count:,}</td><td data-value="{part!r}">{100 * part:.1f} %'
             f"</td><td>{button}</td></tr>"
         )
@@ -194,7 +204,7 @@ def slices(report: Report) -> str:
         )
         body.append(
             f'<tr><th scope="row">{escape(row["trait"])}</th>'
-            f'<td class="text">{escape(row["slice"])}</td><td>{row["images"]:,}</td>'
+            f'<td class="text"><bdi>{escape(row["slice"])}</bdi></td><td>{row["images"]:,}</td>'
             f"<td>{share(row['accuracy'])}</td>"
             f'<td class="quiet">{share(low)} to {share(high)}</td><td>{bar}</td>'
             f'<td class="text">{flag}</td></tr>'
@@ -228,6 +238,8 @@ def cost(report: Report) -> str:
             f"{latency['median']:.3g} ms (median), {latency['p95']:.3g} ms (95 % of"
             f" {latency['runs']} runs were faster)"
         )
+        if latency["p95"] > BUSY * latency["median"]:
+            rows["Latency of one picture"] += "; so wide a spread: the machine was busy"
     if "images_per_second" in given:
         rows["Throughput in this evaluation"] = f"{given['images_per_second']:,.0f} pictures/s"
     for key, name in (
@@ -254,7 +266,11 @@ def settings(report: Report, background: "Background") -> str:
     """What gives this training again, and all that it depended on."""
     parts = []
     if background.command:
-        parts.append(f"<h3>The same training again</h3><pre>{escape(background.command)}</pre>")
+        version = background.environment.get("versions", {}).get("cnn-train", "")
+        parts.append(
+            f"<h3>The same training again</h3><p>With cnn-train {escape(str(version))}:</p>"
+            f"<pre>{escape(background.command)}</pre>"
+        )
     if background.changed:
         parts.append("<h3>What differs from the defaults</h3>" + _pairs(background.changed))
     origin = dict(report.provenance)

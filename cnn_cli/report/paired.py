@@ -86,6 +86,26 @@ def newcombe(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, fl
     return q - p - below, q - p + above
 
 
+def newcombe_paired(both: int, b: int, c: int, neither: int) -> tuple[float, float]:
+    """The interval of a difference of two proportions of the same pictures.
+
+    Newcombe 1998, "Improved confidence intervals for the difference between binomial proportions
+    based on paired data", method 10: Wilson's limits of both, and their correlation. `both` and
+    `neither` count the pictures that both models have right, or wrong. Unlike a bootstrap's it is
+    no narrower where b or c is 0. Raises ValueError without pictures.
+    """
+    n = both + b + c + neither
+    p, (low_p, high_p) = (both + b) / n, wilson(both + b, n)
+    q, (low_q, high_q) = (both + c) / n, wilson(both + c, n)
+    margins = (both + b) * (c + neither) * (both + c) * (b + neither)
+    surplus = float(both * neither - b * c)
+    surplus = max(surplus - n / 2, 0) if surplus > 0 else surplus
+    phi = surplus / sqrt(margins) if margins else 0.0
+    below = (q - low_q) ** 2 - 2 * phi * (q - low_q) * (high_p - p) + (high_p - p) ** 2
+    above = (high_q - q) ** 2 - 2 * phi * (high_q - q) * (p - low_p) + (p - low_p) ** 2
+    return q - p - sqrt(max(below, 0.0)), q - p + sqrt(max(above, 0.0))
+
+
 def unpaired(first: tuple[int, int], second: tuple[int, int]) -> float:
     """The p-value of two proportions of different pictures, (right, n) each: Fisher's exact test.
 

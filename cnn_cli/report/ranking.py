@@ -1,7 +1,9 @@
 """How well the probabilities of one class rank its pictures before the others."""
 
+from collections.abc import Sequence
 from math import exp, log, sqrt
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,27 @@ from cnn_cli.report.intervals import LEVEL
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+FEW = 20
+"""Misplaced pictures below which DeLong's error is too rough by itself."""
 
-def roc_auc(scores: Floats, positive: Bools) -> tuple[float, float] | None:
-    """Area under the ROC curve of scores (N,), and its standard error; None without both kinds.
+
+class Area(NamedTuple):
+    """Area under a ROC curve, and what its interval needs."""
+
+    area: float
+    error: float
+    """standard error"""
+    positives: int
+    negatives: int
+    misplaced: int
+    """of the kind that has fewer of them: pictures that stand on the wrong side of another (or, of
+    areas near 0, on the right one)"""
+    influence: Floats
+    """(N,) how far each picture moves the area; their squares sum to error squared, nearly"""
+
+
+def roc_auc(scores: Floats, positive: Bools) -> Area | None:
+    """The area under the ROC curve of scores (N,); None without both kinds.
 
     The share of pairs of a positive and a negative picture that are in order, a tie a half. The
     error is DeLong, DeLong & Clarke-Pearson 1988's, by the midranks of Sun & Xu 2014.
@@ -25,20 +45,64 @@ def roc_auc(scores: Floats, positive: Bools) -> tuple[float, float] | None:
     above = (ranks[positive] - midranks(scores[positive])) / zeros  # negatives below each positive
     below = 1 - (ranks[~positive] - midranks(scores[~positive])) / ones
     area = float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
-    variance = _variance(above) / ones + _variance(below) / zeros
-    return area, sqrt(variance)
+    error = sqrt(_variance(above) / ones + _variance(below) / zeros)
+    sides = (above < 1, below < 1, above > 0, below > 0)  # the last two where areas are near 0
+    misplaced = min(int(side.sum()) for side in sides)
+    influence = np.empty(len(scores))
+    influence[positive], influence[~positive] = (above - area) / ones, (below - area) / zeros
+    return Area(area, error, ones, zeros, misplaced, influence)
 
 
-def auc_interval(area: float, error: float) -> tuple[float, float]:
+def auc_interval(found: Area) -> tuple[float, float]:
     """In [0, 1], symmetric on the logit scale (Pepe 2003, section 5.2.4): areas near 1 are skewed.
 
-    An area of 0 or 1 has an error of 0 and the interval of a single point.
+    DeLong's error is itself an estimate, of nothing where no picture is misplaced; with fewer than
+    FEW the interval also holds that of Newcombe 2006 ("Confidence intervals for an effect size
+    measure based on the Mann-Whitney statistic", method 5), which never is a single point.
     """
+    own = _on_the_logit_scale(found.area, found.error)
+    if found.misplaced >= FEW:
+        return own
+    low, high = _newcombe(found)
+    return min(own[0], low), max(own[1], high)
+
+
+def mean_auc_interval(found: Sequence[Area]) -> tuple[float, float]:
+    """Of the mean area of several classes of the same pictures.
+
+    DeLong's error of all areas together, with their covariances; where few pictures are misplaced
+    in all, the means of the classes' own limits.
+    """
+    mean = sum(one.area for one in found) / len(found)
+    if sum(one.misplaced for one in found) < FEW:
+        limits = np.array([auc_interval(one) for one in found]).mean(axis=0)
+        return float(limits[0]), float(limits[1])
+    moved = sum((one.influence for one in found), np.zeros(1)) / len(found)
+    return _on_the_logit_scale(mean, sqrt(float((moved**2).sum())))
+
+
+def _on_the_logit_scale(area: float, error: float) -> tuple[float, float]:
     if error == 0 or not 0 < area < 1:
         return area, area
     half = NormalDist().inv_cdf((1 + LEVEL) / 2) * error / (area * (1 - area))
     middle = log(area / (1 - area))
     return _logistic(middle - half), _logistic(middle + half)
+
+
+def _newcombe(found: Area) -> tuple[float, float]:
+    """The areas that lie as far from the one that was found as their own error allows."""
+    z, pairs = NormalDist().inv_cdf((1 + LEVEL) / 2), found.positives * found.negatives
+    more = (found.positives + found.negatives) / 2 - 1
+
+    def reach(area: float) -> float:
+        spread = 1 + more * (1 - area) / (2 - area) + more * area / (1 + area)
+        return z * sqrt(area * (1 - area) * spread / pairs)
+
+    low, high = found.area, found.area
+    for width in (0.5**step for step in range(1, 40)):  # by halves, outwards as far as allowed
+        low = low - width if low - width + reach(max(low - width, 0.0)) > found.area else low
+        high = high + width if high + width - reach(min(high + width, 1.0)) < found.area else high
+    return max(0.0, low), min(1.0, high)
 
 
 def average_precision(scores: Floats, positive: Bools) -> float | None:

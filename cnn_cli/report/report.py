@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from cnn_cli.errors import TrainingError, UserError
 from cnn_cli.report import agreement
 from cnn_cli.report.calibration import bins, classwise_error, coverage, expected_error
-from cnn_cli.report.ranking import auc_interval, average_precision, roc_auc
+from cnn_cli.report.paired import calibration_interval
+from cnn_cli.report.ranking import (
+    Area,
+    auc_interval,
+    average_precision,
+    mean_auc_interval,
+    roc_auc,
+)
 from cnn_cli.report.suspects import suspects
 from cnn_cli.report.uncertainty import RESAMPLED, baselines, headline_intervals
 from cnn_cli.visualize.confusion import confused_pairs, confusion_counts
@@ -58,7 +65,9 @@ def metrics(predictions: "Predictions") -> dict[str, Any]:
     figures = {name: float(figure(hits, given, support)[0]) for name, figure in RESAMPLED.items()}
     top5, losses, briers = _top_right(predictions, 5), _losses(predictions), _briers(predictions)
     intervals, each = headline_intervals(counts, int(top5.sum()), losses, briers)
-    per_class = _per_class(predictions, hits, given, support, each)
+    per_class, areas = _per_class(predictions, hits, given, support, each)
+    if areas:
+        intervals["roc_auc"] = list(mean_auc_interval(areas))
     return {
         "images": images,
         "accuracy": predictions.accuracy,
@@ -135,6 +144,7 @@ def _calibration(predictions: "Predictions") -> dict[str, Any]:
     parts = bins(confidence, right)
     return {
         "ece": expected_error(parts),
+        "ece_interval": list(calibration_interval(confidence, right)),
         "classwise_ece": classwise_error(predictions.probabilities, predictions.labels),
         "bins": parts,
         "coverage": coverage(confidence, right),
@@ -157,26 +167,24 @@ def _per_class(
     given: Floats,
     support: Ints,
     intervals: list[dict[str, list[float]]],
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[Area]]:
+    """The rows, and the areas of the classes that have one."""
     figures = {"precision": agreement.precision, "recall": agreement.recall, "f1": agreement.f1}
     columns = {name: figure(hits, given, support)[0] for name, figure in figures.items()}
-    rows = []
+    rows, areas = [], []
     for place, name in enumerate(predictions.classes):
-        own = {key: float(values[place]) for key, values in columns.items()}
-        ranking = _ranking(predictions, place)
-        between = {**intervals[place], "roc_auc": ranking.pop("interval")}
+        scores, positive = predictions.probabilities[:, place], predictions.labels == place
+        area = roc_auc(scores, positive)
+        areas += [area] if area else []
+        between = {**intervals[place], "roc_auc": list(auc_interval(area)) if area else None}
         rows.append(
-            {"name": name, **own, "support": int(support[place]), **ranking, "intervals": between}
+            {
+                "name": name,
+                **{key: float(values[place]) for key, values in columns.items()},
+                "support": int(support[place]),
+                "roc_auc": area.area if area else None,
+                "average_precision": average_precision(scores, positive),
+                "intervals": between,
+            }
         )
-    return rows
-
-
-def _ranking(predictions: "Predictions", place: int) -> dict[str, Any]:
-    """How the class's probability ranks the pictures; None where there are not both kinds."""
-    scores, positive = predictions.probabilities[:, place], predictions.labels == place
-    area = roc_auc(scores, positive)
-    return {
-        "roc_auc": area[0] if area else None,
-        "average_precision": average_precision(scores, positive),
-        "interval": list(auc_interval(*area)) if area else None,
-    }
+    return rows, areas

@@ -1,6 +1,7 @@
 """Intervals of figures that are no proportions: the rows of the confusion matrix drawn anew."""
 
 from collections.abc import Callable, Mapping
+from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -15,17 +16,20 @@ DRAWS = 2000
 """Matrices that are drawn."""
 MORE = NormalDist().inv_cdf((1 + LEVEL) / 2) ** 2
 """Pictures that are counted in addition."""
+SIGNED = ("kappa", "mcc")
+LEAST = (0.0, -1.0)
+"""Smallest value of a figure, and of one of SIGNED."""
 SEED = 0
 """Of their numbers, so that equal predictions have equal intervals."""
 
 
-def draw_rows(counts: Ints, draws: int = DRAWS) -> tuple[Floats, Floats]:
+def draw_rows(counts: Ints, draws: int = DRAWS, more: float = MORE) -> tuple[Floats, Floats]:
     """Hits (draws, K) and predictions of each class (draws, K) of matrices like `counts` (K, K).
 
     Every true class keeps its number of pictures; where they go is drawn from its own row. As if
-    z^2 = 3.84 more pictures had been seen, half of them right, shared out by the classes' sizes
-    (Agresti & Coull 1998): one who made no mistake in 30 pictures may make one in the next 30. Only
-    cells that hold something are drawn, which 1,000 classes need.
+    `more` (z^2 = 3.84) pictures more had been seen, half of them right, shared out by the classes'
+    sizes (Agresti & Coull 1998): one who made no mistake in 30 pictures may make one in the next
+    30. Only cells that hold something are drawn, which 1,000 classes need.
     """
     generator = np.random.default_rng(SEED)
     classes, images = len(counts), int(counts.sum())
@@ -34,7 +38,7 @@ def draw_rows(counts: Ints, draws: int = DRAWS) -> tuple[Floats, Floats]:
     for row in np.flatnonzero(counts.sum(axis=1)).tolist():
         wrong = _wrong_cells(counts[row], row, errors)
         pictures = int(counts[row].sum())
-        extra = MORE * pictures / images
+        extra = more * pictures / images
         own = counts[row, wrong].astype(np.float64)
         own += extra / 2 * (own / own.sum() if own.sum() else 1 / len(own))
         chances = np.append(own, counts[row, row] + extra / 2)
@@ -67,9 +71,15 @@ def intervals(
     """Name -> (2,) or (2, K): between which values LEVEL of the drawn matrices have the figure; its
     own value is always inside.
 
+    Of many classes with a few pictures each, matrices that are drawn from a drawn one have other
+    figures altogether (precision rises as rare mistakes are not drawn). Where draws without `more`
+    lie beside the figure by half of what they scatter, that is taken off, and the interval is the
+    normal one (Efron & Tibshirani 1993, section 10.3).
+
     A figure takes hits and predictions (draws, K), and the pictures of each class (K,).
     """
     hits, given = draw_rows(counts, draws)
+    plain = draw_rows(counts, draws // 4, more=0.0)
     own_hits, own_given = counts.diagonal()[None].astype(float), counts.sum(axis=0)[None] * 1.0
     support, tail = counts.sum(axis=1), (1 - LEVEL) / 2
     found = {}
@@ -77,5 +87,10 @@ def intervals(
         values = figure(hits, given, support)
         low, high = np.quantile(values, (tail, 1 - tail), axis=0)
         own = figure(own_hits, own_given, support)[0]
+        aside, scatter = values.mean(axis=0) - own, values.std(axis=0)
+        biased = np.abs(figure(*plain, support).mean(axis=0) - own)
+        beside, half = biased > scatter / 2, sqrt(MORE) * scatter
+        low = np.where(beside, np.maximum(own - aside - half, LEAST[name in SIGNED]), low)
+        high = np.where(beside, np.minimum(own - aside + half, 1.0), high)
         found[name] = np.array([np.minimum(low, own), np.maximum(high, own)])
     return found

@@ -16,6 +16,7 @@ GROUPS = 5
 """Parts of equal size that numbers are cut into."""
 MOST_VALUES = 20
 """Values of a column that are looked at one by one, the commonest; the others count as one."""
+OTHERS = "(all others)"
 FEWEST = 10
 """Pictures that a slice needs to say anything."""
 
@@ -76,7 +77,7 @@ def _of_words(values: Sequence[str]) -> list[tuple[str, Bools]]:
     common = names[np.argsort(-counts, kind="stable")][:MOST_VALUES].tolist()
     parts: list[tuple[str, Bools]] = [(name, given == name) for name in common]
     if len(names) > MOST_VALUES:
-        parts.append(("all others", ~np.isin(given, [*common, ""])))
+        parts.append((OTHERS, ~np.isin(given, [*common, ""])))
     return parts
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from cnn_cli.report.junit import legal
 from cnn_cli.report.report import Report
 from cnn_cli.report.verdict import Verdict
+from cnn_cli.report.wording import number
 
 WORST = 5
 """Classes and confused pairs that are shown."""
@@ -79,8 +80,9 @@ def _demands(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for one in verdicts:
         mark = MET if one.is_met else MISSED
         yield f"| {_code(one.setting)} | {escaped(one.found)} | {mark} |"
-    told = [one.told for one in verdicts if not one.is_met or one.key == "baseline"]
-    yield from ("", *(f"- {escaped(line)}" for line in told))
+    told = [one for one in verdicts if not one.is_met or one.key == "baseline"]
+    marks = {True: MET, False: MISSED}
+    yield from ("", *(f"- {marks[one.is_met]}: {escaped(one.told)}" for one in told))
 
 
 def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
@@ -91,13 +93,16 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
     for key, name in NUMBERS.items():
         if metrics[key] is not None:
             yield _row(metrics, key, name, ".4f")
-    yield f"| calibration error | {metrics['calibration']['ece']:.2%} | |"
+    low, high = metrics["calibration"].get("ece_interval", (None, None))
+    told = f"{low:.2%} to {high:.2%}" if low is not None else ""
+    yield f"| calibration error | {metrics['calibration']['ece']:.2%} | {told} |"
 
 
 def _row(metrics: Mapping[str, Any], key: str, name: str, form: str) -> str:
     between = metrics.get("intervals", {}).get(key)
     told = f"{between[0]:{form}} to {between[1]:{form}}" if between else ""
-    return f"| {name} | {metrics[key]:{form}} | {told} |"
+    value = number(metrics[key]) if form == ".4f" else f"{metrics[key]:{form}}"
+    return f"| {name} | {value} | {told} |"
 
 
 def _classes(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

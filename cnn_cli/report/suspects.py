@@ -15,8 +15,9 @@ def suspects(predictions: "Predictions") -> dict[str, Any]:
     """`count` and the likeliest label errors among pictures that the model was not trained on.
 
     Northcutt, Jiang & Chuang 2021, "Confident Learning", section 3.1: a class claims a picture that
-    it gives at least the mean probability its own pictures have. A picture that another class
-    claims, and its own does not, is a suspect; in the order of the margin between the two.
+    it gives at least the mean probability its own pictures have. A picture is a suspect where the
+    likeliest of the classes that claim it is not its own; in the order of the margin between the
+    two (their "normalized margin").
     """
     chances, labels = predictions.probabilities, predictions.labels
     rows, classes = np.arange(len(labels)), len(predictions.classes)
@@ -25,7 +26,7 @@ def suspects(predictions: "Predictions") -> dict[str, Any]:
     usual = np.divide(sums, counts, out=np.full(classes, np.inf), where=counts > 0)
     claimed = np.where(chances >= usual, chances, 0.0)
     claimant = claimed.argmax(axis=1)
-    suspect = (claimed.max(axis=1) > 0) & (claimant != labels) & (claimed[rows, labels] == 0)
+    suspect = (claimed.max(axis=1) > 0) & (claimant != labels)
     margin = chances[rows, claimant] - chances[rows, labels]
     order = np.flatnonzero(suspect)
     order = order[np.argsort(-margin[order], kind="stable")]

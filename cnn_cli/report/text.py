@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnn_cli.report.report import Report
+from cnn_cli.report.wording import number
 
 if TYPE_CHECKING:
     from cnn_cli.engine.predict import Predictions
@@ -98,7 +99,9 @@ def _headlines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     for key, name in OTHERS.items():
         if metrics[key] is not None:
             lines.append((name, _number(metrics, key)))
-    lines.append(("calibration error", f"{metrics['calibration']['ece']:.2%}"))
+    low, high = metrics["calibration"]["ece_interval"]
+    told = f"{metrics['calibration']['ece']:.2%}, {low:.2%} to {high:.2%}"
+    lines.append(("calibration error", told))
     majority = metrics["baselines"]["majority"]
     chance = metrics["baselines"]["random"]["accuracy"]
     told = f"always {majority['class']} {majority['accuracy']:.2%}, by chance {chance:.2%}"
@@ -112,9 +115,9 @@ def _share(metrics: Mapping[str, Any], key: str) -> str:
 
 def _number(metrics: Mapping[str, Any], key: str) -> str:
     if key not in metrics["intervals"]:
-        return f"{metrics[key]:.4f}"
+        return number(metrics[key])
     low, high = metrics["intervals"][key]
-    return f"{metrics[key]:.4f}, {low:.4f} to {high:.4f}"
+    return f"{number(metrics[key])}, {low:.4f} to {high:.4f}"
 
 
 def _pair_line(pair: Mapping[str, Any]) -> str:

@@ -63,12 +63,28 @@ def _of_class(hits: int, support: int, given: int, drawn: list[float]) -> dict[s
 
 
 def mean_interval(values: Floats) -> list[float]:
-    """Of the mean of (N,) values that are not negative."""
-    mean = float(values.mean())
-    if len(values) < 2:
+    """Of the mean of (N,) values that are not negative, most of them small and a few large.
+
+    The normal interval with its skewness taken out (Hall 1992, "On the Removal of Skewness by
+    Transformation"): losses are skewed by the few pictures that are wrong. Of fewer than about
+    five, no interval can say how wrong the next one will be.
+    """
+    mean, images = float(values.mean()), len(values)
+    spread = float(values.std())
+    if images < 2 or spread == 0:
         return [mean, mean]
-    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * sqrt(float(values.var(ddof=1)) / len(values))
-    return [max(0.0, mean - half), mean + half]
+    skew = float(((values - mean) ** 3).mean()) / spread**3 / sqrt(images)
+    scale = spread / sqrt(images - 1)
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    low, high = (mean - scale * _unskewed(side, skew) for side in (z, -z))
+    return [max(0.0, min(low, mean)), max(high, mean)]
+
+
+def _unskewed(value: float, skew: float) -> float:
+    """Where a statistic of that skewness (over the root of n) has the normal quantile `value`."""
+    if abs(skew) < 1e-9:
+        return value
+    return 3 / skew * (float(np.cbrt(1 + skew * (value - skew / 6))) - 1)
 
 
 def baselines(support: Ints, classes: tuple[str, ...]) -> dict[str, Any]:

@@ -5,8 +5,15 @@ from typing import Any
 
 
 def share(value: float) -> str:
-    """A share of pictures in percent, to two decimals."""
+    """A share of pictures in percent, to two decimals; never 100 % for what is not."""
+    if 0.99995 <= value < 1:
+        return ">\u00a099.99\u00a0%"
     return f"{100 * value:.2f}\u00a0%"
+
+
+def number(value: float) -> str:
+    """A figure to four decimals; never 1 for what is not."""
+    return "> 0.9999" if 0.99995 <= value < 1 else f"{value:.4f}"
 
 
 def span(metrics: Mapping[str, Any], name: str) -> str:
@@ -14,8 +21,8 @@ def span(metrics: Mapping[str, Any], name: str) -> str:
     if name not in metrics["intervals"]:
         return ""
     low, high = metrics["intervals"][name]
-    told = share if "accuracy" in name else "{:.4f}".format
-    return f"{told(low)} to {told(high)}"
+    told = share if "accuracy" in name else number
+    return f"{told(low)} to {told(high)}".replace("\u00a0% to", " to")
 
 
 def amount(value: float) -> str:

@@ -1,4 +1,7 @@
 "use strict";
+// What is folded in is printed all the same.
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
+
 // Tables that sort.
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
@@ -62,8 +65,11 @@ const matrix = document.getElementById("matrix");
 if (matrix) {
   const shares = document.getElementById("as-shares");
   const numbers = [...matrix.querySelectorAll("button[data-count]")];
-  shares.addEventListener("change", () => numbers.forEach((button) => {
+  const spoken = numbers.map((button) => button.getAttribute("aria-label"));
+  shares.addEventListener("change", () => numbers.forEach((button, place) => {
     button.textContent = shares.checked ? button.dataset.share : button.dataset.count;
+    button.setAttribute("aria-label", shares.checked
+      ? spoken[place].replace(/[^ ]+$/, `${button.dataset.share} of the class`) : spoken[place]);
   }));
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   // One stop for the Tab key; from there on the arrows go.

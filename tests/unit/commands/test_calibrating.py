@@ -102,7 +102,10 @@ def test_one_of_other_weights_is_not_used_and_evaluate_fits_anew(
     assert main(["predict", *given, f"images={tmp_path}/*.png"]) == 2
     Path(tmp_path, "a.png").write_bytes(b"")
     assert main(["predict", *given, f"images={tmp_path}/a.png", f"output={tmp_path}/p"]) == 2
-    assert "no temperature was fitted for " in capsys.readouterr().err
+    assert "is damaged, or of other weights than step-" in capsys.readouterr().err
+    path.write_text(json.dumps({"sha256": record["sha256"], "temperature": 0.5}))
+    assert main(["predict", *given, f"images={tmp_path}/a.png", f"output={tmp_path}/p"]) == 2
+    assert "is damaged, or of other weights than step-" in capsys.readouterr().err
     assert not Path(tmp_path, "p").exists()
     assert main(["evaluate", *given, f"output={tmp_path / 'again'}"]) == 0
     again = json.loads(path.read_text())

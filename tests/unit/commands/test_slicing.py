@@ -38,6 +38,32 @@ def test_a_few_numbers_are_names(tmp_path: Path) -> None:
     assert note == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name,site,site\na,1,2\n", "there are two columns site"),
+        ("name,\na,1\n", "a column has no name"),
+        ("name,brightness\na,1\n", "the column brightness is measured anyway"),
+        ("name,site\na,1\nb,1,2\nc\n", r"line 3 has 3 cells, and the first 2 \(so have 1 more"),
+        ("name,site\na,1\na,2\n", "1 pictures have more than one line, the first a"),
+        ('name,site\na,"1\n', "is no CSV"),
+    ],
+)
+def test_a_table_that_can_be_read_in_two_ways_is_refused(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        read(table(tmp_path, text))
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_other_encodings_are_named(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("name,site\na,süd\n".encode(encoding))
+    with pytest.raises(UserError, match="is not UTF-8"):
+        read(str(path))
+
+
 @pytest.mark.parametrize("text", ["", "name\na\n", "name,site\n"])
 def test_a_table_without_columns_or_lines_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match="needs a line of names"):

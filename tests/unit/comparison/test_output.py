@@ -20,6 +20,7 @@ from cnn_cli.comparison.pairs import Pair, compare
 from cnn_cli.comparison.plot import Dot, dots, ticks
 from cnn_cli.comparison.sides import Figure, Side, read_sides
 from cnn_cli.engine.predictions import Predictions
+from cnn_cli.errors import UserError
 
 Maker = Callable[..., Path]
 
@@ -124,14 +125,13 @@ def test_other_pictures_are_said_to_be_others(make_run: Maker) -> None:
     assert "Fisher p = 1.00" in text
 
 
-def test_other_data_is_said_to_be_other(make_run: Maker) -> None:
+def test_runs_without_a_common_class_are_not_compared(make_run: Maker) -> None:
     chances = np.tile([[0.9, 0.1], [0.2, 0.8]], (100, 1))
     names = tuple(f"other/{place}" for place in range(200))
     other = Predictions(np.arange(200) % 2, chances, names, ("ant", "bee"))
     folders = [make_run("one", np.arange(300) % 3 > 0), make_run("two", other)]
-    (pair,) = compare(read_sides([folder / "report" for folder in folders]))
-    assert words.verdict(pair, 1).startswith("B is better than A, on other data: +33.33 points")
-    assert words.classes_line(pair) == "Classes: none in both runs."
+    with pytest.raises(UserError, match="two has no class in common with one"):
+        compare(read_sides([folder / "report" for folder in folders]))
 
 
 def test_a_worse_run_is_called_so(sides: list[Side]) -> None:

@@ -155,9 +155,9 @@ def test_lines_that_are_damaged_are_passed_over() -> None:
 
 
 def test_without_a_checkpoint_there_is_nothing_to_go_on_from() -> None:
-    run = make(ROOT / "one", epochs=0, accuracy=None)
+    run = make(ROOT / "one", epochs=0, accuracy=0)
     (run / "checkpoints/step-00000020.ckpt").unlink()
-    assert (only().state, only().problem, only().epochs) == ("stopped", "no checkpoint", None)
+    assert (only().state, only().problem, only().epochs) == ("stopped", "no checkpoint", 0)
 
 
 def test_the_jobs_of_a_sweep_are_one_line_or_many() -> None:

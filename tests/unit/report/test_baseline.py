@@ -116,3 +116,19 @@ def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
         arrays.write_bytes(other.with_name("predictions.npz").read_bytes())
     with pytest.raises(UserError, match=r"^baseline=main: .*(report\.json|predictions\.npz)"):
         read_baseline("main", [file])
+
+
+@pytest.mark.parametrize(("lost", "is_met"), [(4, True), (5, False)])
+def test_worse_is_what_one_of_twenty_equal_models_would_be(lost: int, is_met: bool) -> None:
+    """4 of 4 discordant pictures lost come by chance with 1/16, 5 of 5 with 1/32."""
+    pictures = tuple((str(i), "cat") for i in range(40))
+    base = Baseline("main", CLASSES, 40, 40, Outcomes(pictures, np.ones(40, dtype=bool)))
+    right = np.arange(40) >= lost
+    assert compare(base, Outcomes(pictures, right)).is_met is is_met
+
+
+def test_another_part_of_the_data_is_said_to_be_one(tmp_path: Path) -> None:
+    base = read_baseline("main", [written(tmp_path / "main", predictions({0}, 200))])
+    base = replace(base, part="digits test")
+    told = compare(base, outcomes_of(predictions({1}, 180)), "digits val").told
+    assert "(those are of digits test, these of digits val: other pictures)" in told

@@ -29,7 +29,7 @@ def made(images: int, classes: int, side: int = 8) -> tuple[Report, Predictions,
     logits = random.normal(size=(images, classes))
     logits[np.arange(images), labels] += 3.5
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    names = tuple(f'test/<b>"{i}"&.png' for i in range(images))
+    names = tuple(f'test/<b>"{i}"&</script><script>alert(2)</script>.png' for i in range(images))
     given = Predictions(labels, chances, names, tuple(f"class <{k}>" for k in range(classes)))
     pixels = random.integers(0, 256, (images, 3, side, side), dtype=np.uint8)
     split = Resident(torch.from_numpy(pixels), torch.from_numpy(labels), names)

@@ -18,6 +18,7 @@ from cnn_cli.report.paired import (
     mcnemar_worse,
     mean_difference,
     newcombe,
+    newcombe_paired,
     unpaired,
     unpaired_worse,
 )
@@ -202,3 +203,24 @@ def test_one_side_of_fishers_test_looks_at_drops_alone() -> None:
     assert unpaired_worse((95, 100), (160, 200)) == pytest.approx(expected, rel=1e-9)
     assert unpaired_worse((160, 200), (95, 100)) > 0.99
     assert unpaired_worse((10, 10), (20, 20)) == 1
+
+
+def test_newcombes_interval_for_pairs_is_that_of_his_table() -> None:
+    """Newcombe 1998, table II, method 10: (a, b, c, d) = (36, 12, 2, 0) and (54, 0, 0, 0)."""
+    low, high = newcombe_paired(36, 2, 12, 0)
+    assert (low, high) == pytest.approx((0.0569, 0.3404), abs=5e-5)
+    assert newcombe_paired(54, 0, 0, 0) == pytest.approx((-0.0664, 0.0664), abs=5e-5)
+
+
+def test_four_pictures_are_no_certain_difference() -> None:
+    low, high = newcombe_paired(356, 0, 4, 0)
+    assert low < 0 < high
+
+
+def test_newcombes_interval_for_pairs_holds_the_true_difference() -> None:
+    random, inside = np.random.default_rng(0), 0
+    for _ in range(1000):
+        both, b, c, neither = random.multinomial(300, [0.85, 0.03, 0.06, 0.06]).tolist()
+        low, high = newcombe_paired(both, b, c, neither)
+        inside += low <= 0.03 <= high
+    assert 930 <= inside <= 975

@@ -5,7 +5,14 @@ import pytest
 from scipy.stats import rankdata
 from sklearn import metrics as reference
 
-from cnn_cli.report.ranking import auc_interval, average_precision, midranks, roc_auc
+from cnn_cli.report.ranking import (
+    Area,
+    auc_interval,
+    average_precision,
+    mean_auc_interval,
+    midranks,
+    roc_auc,
+)
 
 
 def scored(images: int, seed: int, *, steps: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -52,10 +59,57 @@ def test_one_kind_alone_has_no_area() -> None:
     assert average_precision(scores, np.array([True, True])) == 1.0
 
 
-def test_intervals_stay_between_0_and_1() -> None:
-    assert auc_interval(1.0, 0.0) == (1.0, 1.0)
-    low, high = auc_interval(0.995, 0.01)
-    assert 0 < low < 0.995 < high < 1
+def test_intervals_stay_between_0_and_1_and_are_no_points() -> None:
+    positive = np.arange(60) < 20
+    perfect = roc_auc(positive.astype(float), positive)
+    assert perfect is not None
+    assert perfect.area == 1
+    low, high = auc_interval(perfect)
+    assert 0.8 < low < 0.99
+    assert high == 1
+    inverse = roc_auc(-positive.astype(float), positive)
+    assert inverse is not None
+    assert auc_interval(inverse) == pytest.approx((0, 1 - low), abs=1e-6)
+    near = roc_auc(
+        np.where(np.arange(60) == 0, 0.5, positive * 1.0) - (np.arange(60) == 0), positive
+    )
+    assert near is not None
+    low, high = auc_interval(near)
+    assert 0 < low < near.area < high < 1
+    many = mean_auc_interval([perfect] * 3)
+    assert many == pytest.approx(auc_interval(perfect))
+
+
+@pytest.mark.parametrize(("apart", "least"), [(2.0, 930), (3.5, 930), (5.0, 930)])
+def test_areas_near_one_are_held_at_least_as_often(apart: float, least: int) -> None:
+    from statistics import NormalDist
+
+    true, inside = NormalDist().cdf(apart / np.sqrt(2)), 0
+    random = np.random.default_rng(1)
+    positive = np.arange(200) < 30
+    for _ in range(1000):
+        found = roc_auc(random.normal(size=200) + apart * positive, positive)
+        assert found is not None
+        low, high = auc_interval(found)
+        inside += low <= true <= high
+    assert inside >= least
+
+
+def test_the_mean_area_is_held_with_its_covariances() -> None:
+    random, inside = np.random.default_rng(0), 0
+    labels = np.repeat(np.arange(4), 50)
+
+    def areas(images: np.ndarray) -> list[Area]:
+        logits = random.normal(size=(len(images), 4))
+        logits[np.arange(len(images)), images] += 1.5
+        found = [roc_auc(logits[:, k] - logits.mean(1), images == k) for k in range(4)]
+        return [one for one in found if one is not None]
+
+    true = np.mean([one.area for one in areas(np.repeat(np.arange(4), 10_000))])
+    for _ in range(500):
+        low, high = mean_auc_interval(areas(labels))
+        inside += low <= true <= high
+    assert 460 <= inside <= 490
 
 
 def test_the_interval_holds_the_true_area() -> None:
@@ -69,6 +123,6 @@ def test_the_interval_holds_the_true_area() -> None:
         scores = random.normal(size=150) + 1.2 * positive
         found = roc_auc(scores, positive)
         assert found is not None
-        low, high = auc_interval(*found)
+        low, high = auc_interval(found)
         inside += low <= true <= high
     assert 930 <= inside <= 970

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from cnn_cli.report.slices import FEWEST, GROUPS, MOST_VALUES, slices
+from cnn_cli.report.slices import FEWEST, GROUPS, MOST_VALUES, OTHERS, slices
 
 RANDOM = np.random.default_rng(5)
 
@@ -53,7 +53,7 @@ def test_rare_words_count_as_one_and_what_is_empty_is_left_out() -> None:
     words = [f"word {i % 40}" for i in range(1000)] + [""] * 50 + ["alone"]
     found = slices({"camera": words}, np.arange(1051) % 3 != 0)
     assert len(found) == MOST_VALUES + 1
-    assert found[-1]["slice"] == "all others"
+    assert found[-1]["slice"] == OTHERS
     assert sum(row["images"] for row in found) == 1001
 
 
