@@ -17,7 +17,8 @@ from cnn_cli.compose import prepare
 from cnn_cli.errors import UserError
 
 Command = Callable[..., Any]
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 OWN_PARTS = README.partition("## Your own parts")[2].partition("\n## ")[0]
 
 
@@ -118,3 +119,9 @@ def test_the_readme_has_examples_of_every_command() -> None:
     assert {line.split()[1] for line in EXAMPLES if len(line.split()) > 1} >= {
         "evaluate", "visualize", "predict", "export", "compare", "runs", "resume=latest", "-m",
     }  # fmt: skip
+
+
+def test_every_picture_is_there() -> None:
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert len(pictures) > 5
+    assert [name for name in pictures if not (ROOT / name).is_file()] == []

@@ -155,7 +155,7 @@ def test_lines_that_are_damaged_are_passed_over() -> None:
 
 
 def test_without_a_checkpoint_there_is_nothing_to_go_on_from() -> None:
-    run = make(ROOT / "one", epochs=0, accuracy=0)
+    run = make(ROOT / "one", epochs=0, accuracy=None)
     (run / "checkpoints/step-00000020.ckpt").unlink()
     assert (only().state, only().problem, only().epochs) == ("stopped", "no checkpoint", 0)
 
