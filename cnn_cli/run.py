@@ -245,7 +245,8 @@ def ending(ref: str, root: Path) -> list[Path]:
     """The folder of the one run whose generated name ends in `ref`, its six letters; else none."""
     if not re.fullmatch(r"[a-z]{6}", ref) or not root.is_dir():
         return []
-    found = [path for path in root.iterdir() if path.name.endswith(f"_{ref}") and path.is_dir()]
+    pattern = f"????-??-??_??-??-??_*_{ref}"
+    found = [path for path in root.glob(pattern) if path.is_dir()]
     return found if len(found) == 1 else []
 
 

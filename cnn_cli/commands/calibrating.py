@@ -91,7 +91,7 @@ def fit(
     display.say(told(record), markup=False)
     try:
         write_json(calibration_of(trained.path), record)
-    except PermissionError as error:  # a folder of somebody else: it is used here all the same
+    except OSError as error:  # a folder that cannot be written: it is used here all the same
         display.warn(f"the temperature is not kept for later: {error.filename}: {error.strerror}")
     return replace(trained, temperature=temperature)
 
@@ -117,7 +117,14 @@ def read(path: Path, sha256: str) -> dict[str, Any] | None:
         }
         for part in ("before", "after"):
             record[part] = {name: float(found[part][name]) for name in ("loss", "ece")}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
         return None
-    whole = record["sha256"] == sha256 and LIMITS[0] <= record["temperature"] <= LIMITS[1]
-    return record if whole and not isinstance(found["temperature"], bool) else None
+    figures = [value for part in ("before", "after") for value in record[part].values()]
+    whole = (
+        record["sha256"] == sha256
+        and LIMITS[0] <= record["temperature"] <= LIMITS[1]
+        and not isinstance(found["temperature"], bool)
+        and record["images"] > 0
+        and all(0 <= value < float("inf") for value in figures)
+    )
+    return record if whole else None

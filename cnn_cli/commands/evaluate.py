@@ -37,7 +37,8 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
         display.say(f"note: {note}", markup=False)
     display.say(
         f"{trained.title}, step {trained.step}, on the {config.split} split of {dataset.name}"
-        f"{'' if config.tta == 'none' else f', tta={config.tta}'}",
+        f"{'' if config.tta == 'none' else f', tta={config.tta}'}"
+        f"{', calibrated' if config.calibrated else ''}",
         style="bold",
         markup=False,
     )
@@ -54,5 +55,10 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     own = requirements.write(verdicts, made.report, target)
     files = [*publish(made, trained, target), *own]
     print_report(display.console, made.report, target)
+    if views := made.report.cost.get("tta"):
+        display.say(
+            f"tta={config.tta}: {100 * views['gain']:+.2f} points over"
+            f" {views['accuracy_without']:.2%}, for {views['times_as_long']:.1f} times the time"
+        )
     list_files(display, target, files)
     return requirements.tell(verdicts, display)

@@ -28,7 +28,7 @@ def publish(made: Evaluated, trained: Trained, folder: Path) -> list[Path]:
     fitted = calibrating.read(
         calibration_of(trained.path), str(made.report.provenance["checkpoint_sha256"])
     )
-    if fitted:
+    if fitted and trained.tta == "none":
         background = replace(background, temperature=calibrating.told(fitted))
     text = page(made.report, made.predictions, made.split, background)
     return write_report(made.report, made.predictions, folder, text)

@@ -20,7 +20,7 @@ from cnn_cli.engine.saving import versions
 from cnn_cli.errors import UserError, closest
 from cnn_cli.report.calibration import surety
 from cnn_cli.report.report import Report, metrics
-from cnn_cli.report.slices import slices
+from cnn_cli.report.slices import FEWEST, slices
 from cnn_cli.report.traits import Watched, sizes
 
 
@@ -98,6 +98,13 @@ def evaluate(
         found = calibrated(found, trained.temperature)
     traits = {**watched.traits(), **_sizes(split), **columns}
     parts = slices(traits, found.predicted == found.labels)
+    unused = columns.keys() - {part["trait"] for part in parts}
+    for name in (name for name in columns if name in unused):
+        display.say(
+            f"slices: no two values of {name} have {FEWEST} pictures each, so it gives no slice",
+            style="yellow",
+            markup=False,
+        )
     return Evaluated(Report(metrics(found), spent, origin, parts), found, split)
 
 

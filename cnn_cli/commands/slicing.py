@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_cli.errors import UserError, closest
+from cnn_cli.errors import UserError
 from cnn_cli.report.traits import NAMES
 
 Floats = NDArray[np.float64]
@@ -39,16 +39,18 @@ def read(file: str) -> Table:
     """
     path = Path(file).expanduser()
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        # A picture's name may hold bytes that are not UTF-8, and predictions.csv has them so.
+        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
         lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except OSError as error:
         raise UserError(f"slices={file}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"slices={file}: is not UTF-8; save it as CSV UTF-8") from error
     except csv.Error as error:
         raise UserError(f"slices={file}: is no CSV: {error}") from error
     lines = [line for line in lines if line]
     header, rows = lines[0] if lines else [], lines[1:]
+    words = [cell for line in (header, *(row[1:] for row in rows)) for cell in line]
+    if "\0" in text or any("\udc80" <= letter <= "\udcff" for cell in words for letter in cell):
+        raise UserError(f"slices={file}: is not UTF-8; save it as CSV UTF-8")
     if len(header) < 2 or not rows:
         raise UserError(
             f"slices={file}: needs a line of names, a column that names the pictures as"
@@ -70,11 +72,12 @@ def _wrong(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     problems += [f"the column {name} is measured anyway; give it another name" for name in taken]
     odd = [place for place, row in enumerate(rows, 2) if len(row) != len(header)]
     if odd:
-        told = f"line {odd[0]} has {len(rows[odd[0] - 2])} cells, and the first {len(header)}"
-        problems.append(told + (f" (so have {len(odd) - 1} more lines)" if len(odd) > 1 else ""))
+        cells = "1 cell" if len(rows[odd[0] - 2]) == 1 else f"{len(rows[odd[0] - 2])} cells"
+        told = f"{cells} in the line of {rows[odd[0] - 2][0]}, and {len(header)} in the first line"
+        problems.append(told + (f"; lines like that: {len(odd)}" if len(odd) > 1 else ""))
     again = [name for name, times in Counter(row[0] for row in rows).items() if times > 1]
     if again:
-        problems.append(f"{len(again)} pictures have more than one line, the first {again[0]}")
+        problems.append(f"more than one line of {again[0]}; pictures like that: {len(again)}")
     return problems
 
 
@@ -91,8 +94,7 @@ def columns(table: Table, names: Sequence[str]) -> tuple[Columns, str]:
         first = rows[0][header[0]]
         raise UserError(
             f"slices={file}: its first column, {header[0]}, names none of the {len(names)}"
-            f" pictures; it has '{first}', and they are called as '{names[0]}'"
-            f"{closest(first, list(names[:1000]))}"
+            f" pictures of this split; it has '{first}', and they are called as '{names[0]}'"
         )
     found: Columns = {}
     for column in header[1:]:

@@ -102,7 +102,7 @@ def _of_folder(folder: Path, ref: str, problems: list[str]) -> Path:
         problems.append(
             f"{ref}: this run has no report, as its training was not finished; go on with it by"
             f" {command}, or have its weights as they are reported, and name that report: cnn-train"
-            f" evaluate checkpoint={folder}"
+            f" evaluate checkpoint={shlex.quote(str(folder))}"
         )
     elif below:
         names = ", ".join(str(path) for path in below[:LISTED])

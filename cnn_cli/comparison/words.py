@@ -52,11 +52,13 @@ def difference(name: str, figure: Figure) -> str:
 def difference_word(name: str, pair: Pair) -> str:
     """`better` or `worse` where a difference is beyond noise, else empty.
 
-    The accuracy's test decides for all: its pictures are those of the other figures.
+    The accuracy's test decides for all figures of right and wrong; of loss and Brier score, which
+    see how sure a model is, their own intervals.
     """
     figure = pair.differences[name]
     low, high = figure.interval or (0.0, 0.0)
-    if not pair.is_certain or not (low > 0 or high < 0):
+    tested = pair.is_certain or name in ("loss", "brier")
+    if not tested or not (low > 0 or high < 0):
         return ""
     return "better" if (figure.value > 0) != (name in BETTER_BELOW) else "worse"
 

@@ -9,8 +9,11 @@ def load(script: Path) -> tuple[dict[str, Any], Any]:
     """What the file says of itself; pictures (N, C, S, S) uint8 -> probabilities (N, K)."""
     import torch
 
+    file = script.with_name("model.pt2")
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is not there")
     stored = {"classes": "", "preprocessing": ""}  # those asked for, and torch adds the others
-    program: Any = torch.export.load(str(script.with_name("model.pt2")), extra_files=stored)
+    program: Any = torch.export.load(str(file), extra_files=stored)
     about = {name: json.loads(stored[name]) for name in ("classes", "preprocessing")}
     network = program.module()
 

@@ -27,12 +27,16 @@ def main() -> int:
     options = parser.parse_args()
     try:
         about, network = load(Path(__file__))
+    except ImportError as error:
+        parser.error(f"this script needs {error.name}: pip install {error.name}")
     except Exception as error:  # noqa: BLE001  of any kind, by who reads it
-        parser.error(f"the model beside this script cannot be read: {str(error).splitlines()[0]}")
-    for given in options.pictures:
-        if not found(given):
+        told = (str(error) or type(error).__name__).splitlines()[0]
+        parser.error(f"the model beside this script cannot be read: {told}")
+    listed = {given: found(given) for given in options.pictures}
+    for given, some in listed.items():
+        if not some:
             parser.error(f"{given}: there is no picture in this folder")
-    paths = [path for given in options.pictures for path in found(given)]
+    paths = [path for some in listed.values() for path in some]
     batches = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
     answers = [answer for batch in batches for answer in classified(batch, about, network)]
     if options.json:

@@ -61,8 +61,10 @@ def read_baseline(ref: str, files: Sequence[Path]) -> Baseline:
         raise UserError(f"baseline={ref}: its folds have different classes")
     found = [part.outcomes for part in parts if part.outcomes is not None]
     whole = len(found) == len(parts)
+    told = {part.part for part in parts}
+    part = told.pop() if len(told) == 1 else ""
     right, images = sum(part.right for part in parts), sum(part.images for part in parts)
-    return Baseline(ref, classes, right, images, _joined(found) if whole else None)
+    return Baseline(ref, classes, right, images, _joined(found) if whole else None, part)
 
 
 def read_outcomes(files: Sequence[Path]) -> Outcomes:

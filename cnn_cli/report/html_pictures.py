@@ -72,17 +72,17 @@ def suspects(
     count, images = report.metrics["suspects"]["count"], report.metrics["images"]
     if not count:
         return ""
-    if count > MANY * images:
-        return (
-            f"<p>The model contradicts {count:,} of {images:,} labels, and is wrong too often to"
-            " tell which of them are.</p>"
-        )
     pictures = "one picture" if count == 1 else f"{count:,} pictures"
     note = (
         f"<p>For {pictures} another class is at least as probable as it usually is for its own"
         " pictures, and likelier than the given one (confident learning, Northcutt et al. 2021)."
         " Either the label is wrong or the model. report.json lists the first 50.</p>"
     )
+    if count > MANY * images:
+        note += (
+            f'<p class="flag">These are {100 * count / images:.0f}\u00a0% of all: the model is'
+            " wrong too often for most of them to be wrong labels.</p>"
+        )
     return note + _gallery(predictions, album, doubted)
 
 

@@ -53,7 +53,7 @@ def numbers(metrics: Mapping[str, Any]) -> str:
     for key, name in FIGURES.items():
         if metrics[key] is None or (few and key == "top5_accuracy"):
             continue
-        value = share(metrics[key]) if "accuracy" in key else number(metrics[key])
+        value = share(metrics[key]) if "accuracy" in key else number(metrics[key], key)
         cells = f'<th scope="row">{name}</th><td>{value}</td><td class="quiet">'
         rows.append(f"<tr>{cells}{span(metrics, key)}</td></tr>")
     head = '<th scope="col">Figure</th><th scope="col">Value</th><th scope="col">95 % interval</th>'

@@ -177,7 +177,9 @@ def calibration_interval(
 
     Holds the true value in LEVEL of the cases at least. The error is the sum of the bins' distances
     from 0, which noise makes larger, so that percentiles of drawn errors miss it; it is off by no
-    more than the bins together are, and LEVEL of the draws bound that.
+    more than the bins together are, and LEVEL of the draws bound that. A bin without a mistake is
+    drawn without one: at least what Wilson's intervals of the bins allow together is added (Zou &
+    Donner 2008, "Construction of confidence limits about effect measures", MOVER).
     """
     images = len(confidence)
     places = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
@@ -190,7 +192,20 @@ def calibration_interval(
         sums = np.bincount(cells, weights=gaps[chosen].ravel(), minlength=size).reshape(-1, BINS)
         off[start : start + len(chosen)] = np.abs(sums - whole).sum(axis=1) / images
     error, most = float(np.abs(whole).sum() / images), float(np.quantile(off, LEVEL))
+    most = max(most, _off_by_wilson(places, right))
     return max(0.0, error - most), min(1.0, error + most)
+
+
+def _off_by_wilson(places: Ints, right: NDArray[np.bool_]) -> float:
+    """How far the bins' shares of right pictures may be off together, weighted by their size."""
+    counts = np.bincount(places, minlength=BINS)
+    hits = np.bincount(places, weights=right.astype(np.float64), minlength=BINS).astype(np.int64)
+    off = 0.0
+    for count, hit in zip(counts.tolist(), hits.tolist(), strict=True):
+        if count:
+            low, high = wilson(hit, count)
+            off += (count / len(right) * max(hit / count - low, high - hit / count)) ** 2
+    return sqrt(off)
 
 
 def _drawn(images: int, draws: int, seed: int) -> Iterator[tuple[int, Ints]]:

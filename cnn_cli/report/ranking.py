@@ -29,7 +29,7 @@ class Area(NamedTuple):
     """of the kind that has fewer of them: pictures that stand on the wrong side of another (or, of
     areas near 0, on the right one)"""
     influence: Floats
-    """(N,) how far each picture moves the area; their squares sum to error squared, nearly"""
+    """(N,) how far each picture moves the area; their squares sum to error squared"""
 
 
 def roc_auc(scores: Floats, positive: Bools) -> Area | None:
@@ -49,7 +49,8 @@ def roc_auc(scores: Floats, positive: Bools) -> Area | None:
     sides = (above < 1, below < 1, above > 0, below > 0)  # the last two where areas are near 0
     misplaced = min(int(side.sum()) for side in sides)
     influence = np.empty(len(scores))
-    influence[positive], influence[~positive] = (above - area) / ones, (below - area) / zeros
+    influence[positive] = (above - area) / sqrt(ones * max(ones - 1, 1))
+    influence[~positive] = (below - area) / sqrt(zeros * max(zeros - 1, 1))
     return Area(area, error, ones, zeros, misplaced, influence)
 
 
@@ -70,15 +71,17 @@ def auc_interval(found: Area) -> tuple[float, float]:
 def mean_auc_interval(found: Sequence[Area]) -> tuple[float, float]:
     """Of the mean area of several classes of the same pictures.
 
-    DeLong's error of all areas together, with their covariances; where few pictures are misplaced
-    in all, the means of the classes' own limits.
+    DeLong's error of all areas together, with their covariances; and at least what the classes' own
+    intervals allow together (Zou & Donner 2008, "Construction of confidence limits about effect
+    measures", MOVER), which know of classes where few pictures are misplaced.
     """
-    mean = sum(one.area for one in found) / len(found)
-    if sum(one.misplaced for one in found) < FEW:
-        limits = np.array([auc_interval(one) for one in found]).mean(axis=0)
-        return float(limits[0]), float(limits[1])
+    areas = np.array([one.area for one in found])
+    mean, limits = float(areas.mean()), np.array([auc_interval(one) for one in found])
     moved = sum((one.influence for one in found), np.zeros(1)) / len(found)
-    return _on_the_logit_scale(mean, sqrt(float((moved**2).sum())))
+    low, high = _on_the_logit_scale(mean, sqrt(float((moved**2).sum())))
+    below, above = (float(np.sqrt(((areas - limits[:, side]) ** 2).sum())) for side in (0, 1))
+    low, high = min(low, mean - below / len(found)), max(high, mean + above / len(found))
+    return max(0.0, low), min(1.0, high)
 
 
 def _on_the_logit_scale(area: float, error: float) -> tuple[float, float]:

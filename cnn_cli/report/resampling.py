@@ -33,6 +33,9 @@ def draw_rows(counts: Ints, draws: int = DRAWS, more: float = MORE) -> tuple[Flo
     """
     generator = np.random.default_rng(SEED)
     classes, images = len(counts), int(counts.sum())
+    if classes == 1:  # there is nothing else to be taken for
+        whole = np.full((draws, 1), float(images))
+        return whole, whole.copy()
     hits, given = np.zeros((draws, classes)), np.zeros((draws, classes))
     errors = counts.sum(axis=0) - counts.diagonal()
     for row in np.flatnonzero(counts.sum(axis=1)).tolist():
@@ -52,12 +55,11 @@ def draw_rows(counts: Ints, draws: int = DRAWS, more: float = MORE) -> tuple[Flo
 def _wrong_cells(counts: Ints, row: int, errors: Ints) -> Ints:
     """Columns that pictures of the class were taken for; where none was, the one most often wrong.
 
-    Of one class alone, or without any mistake, it is the next one.
+    Without any mistake it is the next one.
     """
-    found = np.flatnonzero(counts)
-    found = found[found != row]
-    if len(found) or len(counts) == 1:
-        return found if len(found) else np.array([row])
+    found: Ints = np.flatnonzero(counts * (np.arange(len(counts)) != row))
+    if len(found):
+        return found
     others = errors.copy()
     others[row] = -1
     return np.array([(row + 1) % len(counts)] if others.max() == 0 else [int(others.argmax())])
@@ -74,7 +76,7 @@ def intervals(
     Of many classes with a few pictures each, matrices that are drawn from a drawn one have other
     figures altogether (precision rises as rare mistakes are not drawn). Where draws without `more`
     lie beside the figure by half of what they scatter, that is taken off, and the interval is the
-    normal one (Efron & Tibshirani 1993, section 10.3).
+    normal one (Efron & Tibshirani 1993, section 10.6).
 
     A figure takes hits and predictions (draws, K), and the pictures of each class (K,).
     """
@@ -87,9 +89,8 @@ def intervals(
         values = figure(hits, given, support)
         low, high = np.quantile(values, (tail, 1 - tail), axis=0)
         own = figure(own_hits, own_given, support)[0]
-        aside, scatter = values.mean(axis=0) - own, values.std(axis=0)
-        biased = np.abs(figure(*plain, support).mean(axis=0) - own)
-        beside, half = biased > scatter / 2, sqrt(MORE) * scatter
+        aside, scatter = figure(*plain, support).mean(axis=0) - own, values.std(axis=0)
+        beside, half = np.abs(aside) > scatter / 2, sqrt(MORE) * scatter
         low = np.where(beside, np.maximum(own - aside - half, LEAST[name in SIGNED]), low)
         high = np.where(beside, np.minimum(own - aside + half, 1.0), high)
         found[name] = np.array([np.minimum(low, own), np.maximum(high, own)])

@@ -7,7 +7,7 @@ from typing import Any
 from cnn_cli.report.junit import legal
 from cnn_cli.report.report import Report
 from cnn_cli.report.verdict import Verdict
-from cnn_cli.report.wording import number
+from cnn_cli.report.wording import made_with, number
 
 WORST = 5
 """Classes and confused pairs that are shown."""
@@ -46,7 +46,9 @@ def summary(report: Report, verdicts: Sequence[Verdict]) -> str:
     if metrics.get("most_confused"):
         lines += ["### Most confused", "", *_confused(metrics["most_confused"]), ""]
     if origin:
-        lines += [f"Run {_code(origin['run'])}, step {origin['step']:,}; {origin['device']}.", ""]
+        told = f"; {made_with(origin)}" if made_with(origin) else ""
+        run = f"Run {_code(origin['run'])}, step {origin['step']:,}; {origin['device']}{told}."
+        lines += [run, ""]
     return "\n".join(lines)
 
 
@@ -101,7 +103,7 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
 def _row(metrics: Mapping[str, Any], key: str, name: str, form: str) -> str:
     between = metrics.get("intervals", {}).get(key)
     told = f"{between[0]:{form}} to {between[1]:{form}}" if between else ""
-    value = number(metrics[key]) if form == ".4f" else f"{metrics[key]:{form}}"
+    value = number(metrics[key], key) if form == ".4f" else f"{metrics[key]:{form}}"
     return f"| {name} | {value} | {told} |"
 
 

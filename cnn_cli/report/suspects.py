@@ -17,7 +17,7 @@ def suspects(predictions: "Predictions") -> dict[str, Any]:
     Northcutt, Jiang & Chuang 2021, "Confident Learning", section 3.1: a class claims a picture that
     it gives at least the mean probability its own pictures have. A picture is a suspect where the
     likeliest of the classes that claim it is not its own; in the order of the margin between the
-    two (their "normalized margin").
+    two.
     """
     chances, labels = predictions.probabilities, predictions.labels
     rows, classes = np.arange(len(labels)), len(predictions.classes)

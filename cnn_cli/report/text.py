@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnn_cli.report.report import Report
-from cnn_cli.report.wording import number
+from cnn_cli.report.wording import made_with, number
 
 if TYPE_CHECKING:
     from cnn_cli.engine.predict import Predictions
@@ -78,6 +78,8 @@ def report_text(report: Report, predictions: "Predictions") -> str:
         zero_division=0,
     )
     headlines = [f"{name:<19}{value}" for name, value in _headlines(report.metrics)]
+    if told := made_with(report.provenance):
+        headlines.append(f"{'made with':<19}{told}")
     pairs = [f"  {_pair_line(pair)}" for pair in report.metrics["most_confused"]] or ["  none"]
     lines = [str(table), *headlines, RANGES, "", "most confused", *pairs, ""]
     if worse := _worse(report):
@@ -115,9 +117,9 @@ def _share(metrics: Mapping[str, Any], key: str) -> str:
 
 def _number(metrics: Mapping[str, Any], key: str) -> str:
     if key not in metrics["intervals"]:
-        return number(metrics[key])
+        return number(metrics[key], key)
     low, high = metrics["intervals"][key]
-    return f"{number(metrics[key])}, {low:.4f} to {high:.4f}"
+    return f"{number(metrics[key], key)}, {low:.4f} to {high:.4f}"
 
 
 def _pair_line(pair: Mapping[str, Any]) -> str:

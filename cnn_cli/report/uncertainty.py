@@ -71,9 +71,9 @@ def mean_interval(values: Floats) -> list[float]:
     """
     mean, images = float(values.mean()), len(values)
     spread = float(values.std())
-    if images < 2 or spread == 0:
+    if images < 2 or spread <= mean * np.finfo(np.float64).eps:
         return [mean, mean]
-    skew = float(((values - mean) ** 3).mean()) / spread**3 / sqrt(images)
+    skew = float((((values - mean) / spread) ** 3).mean()) / sqrt(images)
     scale = spread / sqrt(images - 1)
     z = NormalDist().inv_cdf((1 + LEVEL) / 2)
     low, high = (mean - scale * _unskewed(side, skew) for side in (z, -z))

@@ -11,9 +11,14 @@ def share(value: float) -> str:
     return f"{100 * value:.2f}\u00a0%"
 
 
-def number(value: float) -> str:
-    """A figure to four decimals; never 1 for what is not."""
-    return "> 0.9999" if 0.99995 <= value < 1 else f"{value:.4f}"
+UNBOUNDED = ("loss", "brier")
+"""Figures of which 1 is nothing special."""
+
+
+def number(value: float, name: str = "") -> str:
+    """A figure to four decimals; never 1 for what is not, where 1 is the best."""
+    best = 0.99995 <= value < 1 and name not in UNBOUNDED
+    return "> 0.9999" if best else f"{value:.4f}"
 
 
 def span(metrics: Mapping[str, Any], name: str) -> str:
@@ -21,8 +26,18 @@ def span(metrics: Mapping[str, Any], name: str) -> str:
     if name not in metrics["intervals"]:
         return ""
     low, high = metrics["intervals"][name]
-    told = share if "accuracy" in name else number
+    told = share if "accuracy" in name else "{:.4f}".format
     return f"{told(low)} to {told(high)}".replace("\u00a0% to", " to")
+
+
+def made_with(provenance: Mapping[str, Any]) -> str:
+    """What was done to the predictions: `tta=flip`, `calibrated, temperature 0.565`; else ""."""
+    parts = []
+    if provenance.get("tta", "none") != "none":
+        parts.append(f"tta={provenance['tta']}")
+    if "temperature" in provenance:
+        parts.append(f"calibrated, temperature {provenance['temperature']:.3f}")
+    return ", ".join(parts)
 
 
 def amount(value: float) -> str:

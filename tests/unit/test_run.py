@@ -298,6 +298,6 @@ def test_a_run_is_known_by_the_letters_of_its_generated_name(tmp_path):
     assert found.folder.name.endswith("uvwxyz")
     with pytest.raises(UserError, match="no such run"):
         find_run("wxyz", tmp_path)
-    (tmp_path / "other_uvwxyz").mkdir()
+    (tmp_path / "2026-01-02_03-04-07_mnist-cnn_uvwxyz").mkdir()
     with pytest.raises(UserError, match="no such run"):
         find_run("uvwxyz", tmp_path)

@@ -1,6 +1,11 @@
 "use strict";
 // What is folded in is printed all the same.
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open])")];
+  folded.forEach((part) => { part.open = true; });
+});
+addEventListener("afterprint", () => folded.forEach((part) => { part.open = false; }));
 
 // Tables that sort.
 for (const table of document.querySelectorAll("table.sortable")) {

@@ -44,8 +44,11 @@ def test_a_few_numbers_are_names(tmp_path: Path) -> None:
         ("name,site,site\na,1,2\n", "there are two columns site"),
         ("name,\na,1\n", "a column has no name"),
         ("name,brightness\na,1\n", "the column brightness is measured anyway"),
-        ("name,site\na,1\nb,1,2\nc\n", r"line 3 has 3 cells, and the first 2 \(so have 1 more"),
-        ("name,site\na,1\na,2\n", "1 pictures have more than one line, the first a"),
+        (
+            "name,site\na,1\nb,1,2\nc\n",
+            "3 cells in the line of b, and 2 in the first line; lines like that: 2",
+        ),
+        ("name,site\na,1\na,2\n", "more than one line of a; pictures like that: 1"),
         ('name,site\na,"1\n', "is no CSV"),
     ],
 )
@@ -54,6 +57,12 @@ def test_a_table_that_can_be_read_in_two_ways_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=told):
         read(table(tmp_path, text))
+
+
+def test_names_that_are_no_utf8_are_those_of_predictions_csv(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"name,site\ncaf\xe9.png,north\nb.png,south\n")
+    found, _ = columns(read(str(tmp_path / "a.csv")), ("caf\udce9.png", "b.png"))
+    assert list(found["site"]) == ["north", "south"]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])

@@ -224,3 +224,18 @@ def test_newcombes_interval_for_pairs_holds_the_true_difference() -> None:
         low, high = newcombe_paired(both, b, c, neither)
         inside += low <= 0.03 <= high
     assert 930 <= inside <= 975
+
+
+def test_an_error_of_calibration_without_mistakes_is_not_sure() -> None:
+    low, high = calibration_interval(np.full(100, 0.97), np.ones(100, dtype=bool))
+    assert low == 0
+    assert high > 0.05
+
+
+def test_the_error_of_a_sure_and_calibrated_model_may_be_none() -> None:
+    random, inside = np.random.default_rng(0), 0
+    for _ in range(200):
+        sure = random.uniform(0.97, 1, 100)
+        low, _ = calibration_interval(sure, random.random(100) < sure, draws=200)
+        inside += low == 0
+    assert inside >= 190

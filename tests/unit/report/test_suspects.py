@@ -55,3 +55,14 @@ def test_a_class_without_pictures_claims_none() -> None:
     chances = np.array([[0.1, 0.2, 0.7], [0.2, 0.1, 0.7], [0.2, 0.7, 0.1]])
     given = Predictions(np.array([0, 1, 1]), chances, ("a", "b", "c"), ("x", "y", "z"))
     assert all(row["suggested"] != "z" for row in suspects(given)["listed"])
+
+
+def test_the_likeliest_claim_counts_also_where_its_own_class_claims_a_picture() -> None:
+    """Both classes claim the last picture; the other one is likelier."""
+    chances = np.array([[0.6, 0.4], [0.5, 0.5], [0.4, 0.6], [0.5, 0.5], [0.55, 0.45]])
+    given = Predictions(np.array([0, 0, 1, 1, 1]), chances, tuple("abcde"), ("x", "y"))
+    usual = [chances[:2, 0].mean(), chances[2:, 1].mean()]
+    assert usual[0] == 0.55
+    assert [row["picture"] for row in suspects(given)["listed"]] == ["e"]
+    given = Predictions(np.array([0, 0, 1, 1, 1]), chances[:, ::-1], tuple("abcde"), ("x", "y"))
+    assert all(row["label"] != row["suggested"] for row in suspects(given)["listed"])
