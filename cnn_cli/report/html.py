@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_cli.data.contract import Split
-from cnn_cli.report import html_figures, html_pictures, html_tables
+from cnn_cli.report import html_confusion, html_figures, html_pictures, html_tables
 from cnn_cli.report.document import PAGE, document
 from cnn_cli.report.examples import Album, cells, in_turn, mistakes
 from cnn_cli.report.report import Report
@@ -43,7 +43,7 @@ def page(report: Report, predictions: "Predictions", split: Split, background: B
     wrong, doubted = mistakes(predictions), html_pictures.suspected(report, predictions)
     album = Album()
     album.add(split, [*wrong, *doubted, *in_turn(list(shown.values()))])
-    confusion = html_tables.confusion(counts, predictions.classes)
+    confusion = html_confusion.confusion(counts, predictions.classes)
     if report.metrics["most_confused"]:
         confusion += html_pictures.pairs(report, predictions, album, shown)
     sections = [

@@ -4,23 +4,15 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cnn_cli.report.report import Report
 from cnn_cli.report.wording import amount, bytes_told, number, share, span
-from cnn_cli.visualize.confusion import confused_pairs
 
 if TYPE_CHECKING:
     from cnn_cli.report.html import Background
 
-Ints = NDArray[np.int64]
 
-MATRIX = 30
-"""Classes up to which the whole matrix is shown; above, its PAIRS worst cells."""
 BUSY = 5
 """Times the median that the 95th percentile is on a machine that does other work."""
-PAIRS = 100
 FIGURES = {
     "accuracy": "Accuracy",
     "top5_accuracy": "Top-5 accuracy",
@@ -57,12 +49,12 @@ def numbers(metrics: Mapping[str, Any]) -> str:
         cells = f'<th scope="row">{name}</th><td>{value}</td><td class="quiet">'
         rows.append(f"<tr>{cells}{span(metrics, key)}</td></tr>")
     head = '<th scope="col">Figure</th><th scope="col">Value</th><th scope="col">95 % interval</th>'
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def classes(rows: Sequence[Mapping[str, Any]]) -> str:
     """A row for each class; a click on a heading sorts."""
-    heads = [_sorter("Class", "text"), *(_sorter(name, "number") for name in COLUMNS.values())]
+    heads = [sorter("Class", "text"), *(sorter(name, "number") for name in COLUMNS.values())]
     body = []
     for row in rows:
         cells = [f'<th scope="row"><bdi>{escape(row["name"])}</bdi></th>']
@@ -71,10 +63,10 @@ def classes(rows: Sequence[Mapping[str, Any]]) -> str:
     note = (
         "Behind a value: its 95 % interval. A heading sorts, a second click turns the order round."
     )
-    return f'<p class="quiet small">{note}</p>' + _table("".join(heads), body, "tall", "sortable")
+    return f'<p class="quiet small">{note}</p>' + table("".join(heads), body, "tall", "sortable")
 
 
-def _table(head: str, rows: Sequence[str], box: str = "", kind: str = "") -> str:
+def table(head: str, rows: Sequence[str], box: str = "", kind: str = "") -> str:
     """`head` holds the cells of the headings, `rows` whole rows."""
     return (
         f'<div class="wide {box}" tabindex="0" role="region" aria-label="table">'
@@ -83,7 +75,7 @@ def _table(head: str, rows: Sequence[str], box: str = "", kind: str = "") -> str
     )
 
 
-def _sorter(name: str, kind: str) -> str:
+def sorter(name: str, kind: str) -> str:
     return (
         f'<th scope="col" aria-sort="none" data-kind="{kind}"><button type="button">{name}'
         '<span aria-hidden="true"></span></button></th>'
@@ -103,89 +95,6 @@ def _class_cell(row: Mapping[str, Any], key: str) -> str:
         low, high = row["intervals"][key]
         between = f' <span class="quiet small">{low:.3f}–{high:.3f}</span>'
     return f'<td data-value="{value!r}">{number(value)}{between}</td>'
-
-
-def confusion(counts: Ints, names: tuple[str, ...]) -> str:
-    """The matrix, or of many classes its worst cells; each is a button that shows its pictures."""
-    shown = '<div id="examples" aria-live="polite"></div>'
-    if len(names) > MATRIX:
-        return _worst_cells(counts, names) + shown
-    return _matrix(counts, names) + shown
-
-
-def _matrix(counts: Ints, names: tuple[str, ...]) -> str:
-    support = np.maximum(counts.sum(axis=1), 1)
-    most = max(0.02, float((counts / support[:, None] * (1 - np.eye(len(names)))).max()))
-    heads = "".join(
-        f'<th scope="col"><span><bdi>{escape(name)}</bdi></span></th>' for name in names
-    )
-    body = []
-    for true, name in enumerate(names):
-        cells = [
-            _matrix_cell(counts, (true, predicted), names, float(support[true]), most)
-            for predicted in range(len(names))
-        ]
-        body.append(f'<tr><th scope="row"><bdi>{escape(name)}</bdi></th>{"".join(cells)}</tr>')
-    note = (
-        "Rows are the true classes, columns what they were taken for. A click on a cell shows its"
-        " pictures; arrow keys go from cell to cell."
-    )
-    return (
-        f'<p class="quiet small">{note}<br><label><input type="checkbox" id="as-shares"> shares of'
-        " the row instead of counts</label></p>"
-        '<div class="wide" tabindex="0" role="region" aria-label="confusion matrix">'
-        '<table id="matrix">'
-        f'<thead><tr><td class="corner"></td>{heads}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _matrix_cell(
-    counts: Ints, cell: tuple[int, int], names: tuple[str, ...], support: float, most: float
-) -> str:
-    count = int(counts[cell])
-    if not count:
-        return '<td class="none">·</td>'
-    true, predicted = cell
-    part = count / support
-    colour = "--right" if true == predicted else "--wrong"
-    depth = 0.08 + 0.42 * (part if true == predicted else part / most)
-    told = f"{names[true]}, taken for {names[predicted]}: {count}"
-    return (
-        f'<td style="background:rgba(var({colour}),{depth:.2f})"><button type="button"'
-        f' data-cell="{true},{predicted}" data-count="{count:,}" data-share="{100 * part:.1f} %"'
-        f' aria-label="{escape(told)}">{count:,}</button></td>'
-    )
-
-
-def _worst_cells(counts: Ints, names: tuple[str, ...]) -> str:
-    support = counts.sum(axis=1)
-    listed = confused_pairs(counts, PAIRS)
-    if not listed:
-        return "<p>There are no mistakes.</p>"
-    body = []
-    for true, predicted in listed:
-        count = int(counts[true, predicted])
-        part = count / int(support[true])
-        button = (
-            f'<button type="button" data-cell="{true},{predicted}" aria-label="show the pictures of'
-            f' {escape(names[true])} taken for {escape(names[predicted])}">show</button>'
-        )
-        body.append(
-            f"<tr><td><bdi>{escape(names[true])}</bdi></td>"
-            f'<td class="text"><bdi>{escape(names[predicted])}</bdi></td>'
-            f'<td data-value="{count}">{count:,}</td><td data-value="{part!r}">{100 * part:.1f} %'
-            f"</td><td>{button}</td></tr>"
-        )
-    heads = [_sorter("True class", "text"), _sorter("Taken for", "text")]
-    heads += [_sorter("Pictures", "number"), _sorter("Of the class", "number"), "<td></td>"]
-    wrong = int(counts.sum() - counts.diagonal().sum())
-    held = int(sum(counts[pair] for pair in listed))
-    note = (
-        f"Of {len(names):,} classes, the {len(listed)} fullest cells beside the diagonal: {held:,}"
-        f" of {wrong:,} mistakes."
-    )
-    return f'<p class="quiet small">{note}</p>' + _table("".join(heads), body, "tall", "sortable")
 
 
 def slices(report: Report) -> str:
@@ -221,7 +130,7 @@ def slices(report: Report) -> str:
         " of their Laplacian, all of the pictures as the model sees them. Flagged is what Fisher's"
         " exact test against all other pictures finds worse, corrected for the number of slices."
     )
-    return f'<p class="quiet small">{note}</p>' + _table(heads, body)
+    return f'<p class="quiet small">{note}</p>' + table(heads, body)
 
 
 def cost(report: Report) -> str:

@@ -288,16 +288,3 @@ def test_a_checkpoint_that_was_completed_does_without_its_sidecar(tmp_path, pref
     name = sidecar.name_of(1 if prefer == "best" else 2)
     assert taken.path.name == name
     assert taken.notes == (f"{taken.path}: has no {name[:-5]}.json; its own checksums hold",)
-
-
-def test_a_run_is_known_by_the_letters_of_its_generated_name(tmp_path):
-    for name in ("2026-01-02_03-04-05_digits-cnn_abcdef", "2026-01-02_03-04-06_digits-cnn_uvwxyz"):
-        (tmp_path / name / "checkpoints").mkdir(parents=True)
-    found = find_run("uvwxyz", tmp_path)
-    assert isinstance(found, Run)
-    assert found.folder.name.endswith("uvwxyz")
-    with pytest.raises(UserError, match="no such run"):
-        find_run("wxyz", tmp_path)
-    (tmp_path / "2026-01-02_03-04-07_mnist-cnn_uvwxyz").mkdir()
-    with pytest.raises(UserError, match="no such run"):
-        find_run("uvwxyz", tmp_path)
