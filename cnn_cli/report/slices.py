@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_cli.report.intervals import LEVEL, wilson
+from cnn_cli.report.paired import holm
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -39,8 +40,8 @@ def slices(traits: Mapping[str, Floats | Sequence[str]], right: Bools) -> list[d
         kept = [(name, members) for name, members in told if int(members.sum()) >= FEWEST]
         if len(kept) > 1:  # one alone has nothing to be compared with
             found += [_slice(trait, name, members, right) for name, members in kept]
-    for row, worse in zip(found, _holm([row["p"] for row in found]), strict=True):
-        row["worse"] = worse
+    for row, corrected in zip(found, holm([row["p"] for row in found]), strict=True):
+        row["worse"] = corrected <= 1 - LEVEL
     return found
 
 
@@ -98,13 +99,3 @@ def _chance(images: int, wrong: int, all_images: int, all_wrong: int) -> float:
     from scipy.stats import hypergeom
 
     return float(hypergeom.sf(wrong - 1, all_images, all_wrong, images))
-
-
-def _holm(chances: Sequence[float]) -> list[bool]:
-    """Which of them are beyond noise when all are looked at."""
-    found, count = [False] * len(chances), len(chances)
-    for place, index in enumerate(sorted(range(count), key=lambda i: chances[i])):
-        if chances[index] > (1 - LEVEL) / (count - place):
-            break
-        found[index] = True
-    return found

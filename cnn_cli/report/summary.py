@@ -7,7 +7,7 @@ from typing import Any
 from cnn_cli.report.junit import legal
 from cnn_cli.report.report import Report
 from cnn_cli.report.verdict import Verdict
-from cnn_cli.report.wording import made_with, number
+from cnn_cli.report.wording import OTHERS, made_with, number
 
 WORST = 5
 """Classes and confused pairs that are shown."""
@@ -15,14 +15,6 @@ SHARES = {
     "accuracy": "accuracy",
     "top5_accuracy": "top-5 accuracy",
     "balanced_accuracy": "balanced accuracy",
-}
-NUMBERS = {
-    "macro_f1": "macro F1",
-    "kappa": "Cohen's kappa",
-    "mcc": "MCC",
-    "roc_auc": "ROC AUC",
-    "loss": "loss",
-    "brier": "Brier score",
 }
 MET, MISSED = "✅ met", "❌ missed"
 TOP = 5
@@ -92,7 +84,7 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
     for key, name in SHARES.items():
         if key != "top5_accuracy" or len(metrics["per_class"]) > TOP:
             yield _row(metrics, key, name, ".2%")
-    for key, name in NUMBERS.items():
+    for key, name in OTHERS.items():
         if metrics[key] is not None:
             yield _row(metrics, key, name, ".4f")
     low, high = metrics["calibration"].get("ece_interval", (None, None))

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnn_cli.report.report import Report
-from cnn_cli.report.wording import made_with, number
+from cnn_cli.report.wording import OTHERS, made_with, number
 
 if TYPE_CHECKING:
     from cnn_cli.engine.predict import Predictions
@@ -21,15 +21,6 @@ PAIRS_SHOWN = 5
 TOP = 5
 """Classes up to which top-5 accuracy says nothing."""
 RANGES = "ranges: 95 % intervals, of what this model is worth on pictures of this kind"
-OTHERS = {
-    "macro_f1": "macro F1",
-    "kappa": "Cohen's kappa",
-    "mcc": "MCC",
-    "roc_auc": "ROC AUC",
-    "loss": "loss",
-    "brier": "Brier score",
-}
-"""Figures that are no shares of the pictures, as they are told."""
 
 
 def print_report(console: Console, report: Report, folder: Path | None = None) -> None:

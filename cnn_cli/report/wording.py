@@ -3,6 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+OTHERS = {
+    "macro_f1": "macro F1",
+    "kappa": "Cohen's kappa",
+    "mcc": "MCC",
+    "roc_auc": "ROC AUC",
+    "loss": "loss",
+    "brier": "Brier score",
+}
+"""Figures that are no shares of the pictures, as they are told."""
+
 
 def share(value: float) -> str:
     """A share of pictures in percent, to two decimals; never 100 % for what is not."""

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from cnn_cli.cli import main
+from cnn_cli.commands import calibrating
+from cnn_cli.commands.calibrating import read as read_record
 from cnn_cli.report.temperature import scaled
 from cnn_cli.run import Run
 from cnn_cli.sidecar import calibration_of
@@ -137,3 +139,37 @@ def test_it_goes_with_its_checkpoint(tmp_path: Path) -> None:
     kept = {calibration_of(path).name for path in Run(folder).saved()}
     assert there <= kept
     assert calibration_of(best(Run(folder))).name in there
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ['{"images": Infinity}', '{"temperature": true}', '{"images": -3}', '{"after": {"ece": NaN}}'],
+)
+def test_a_damaged_record_is_as_none(run: Run, tmp_path: Path, damage: str) -> None:
+    kept = json.loads(calibration_of(best(run)).read_text())
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(kept))
+    assert read_record(path, kept["sha256"]) is not None
+    path.write_text(json.dumps({**kept, **json.loads(damage)}))
+    assert read_record(path, kept["sha256"]) is None
+    path.write_text("[" * 100_000)
+    assert read_record(path, kept["sha256"]) is None
+
+
+def test_where_it_cannot_be_kept_it_is_used_all_the_same(
+    run: Run, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.folder, copy.folder)
+    calibration_of(best(copy)).unlink()
+
+    def refused(path: Path, _: object) -> None:
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr(calibrating, "write_json", refused)
+    given = ["evaluate", f"checkpoint={copy.folder}", "device.threads=1", "calibrated=true"]
+    assert main([*given, f"output={tmp_path / 'out'}"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the temperature is not kept for later" in said
+    assert "temperature" in read(tmp_path / "out")[0]["provenance"]
+    assert not calibration_of(best(copy)).exists()

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from cnn_cli.report.calibration import BINS
+from cnn_cli.report.intervals import wilson
 from cnn_cli.report.paired import (
     FIGURES,
     Outcomes,
@@ -239,3 +240,14 @@ def test_the_error_of_a_sure_and_calibrated_model_may_be_none() -> None:
         low, _ = calibration_interval(sure, random.random(100) < sure, draws=200)
         inside += low == 0
     assert inside >= 190
+
+
+def test_newcombes_interval_for_pairs_corrects_a_correlation_for_continuity() -> None:
+    """Method 10 written out for (40, 6, 2, 12): phi = (40 x 12 - 6 x 2 - 60 / 2) / sqrt(...)."""
+    phi = (480 - 12 - 30) / np.sqrt(46 * 14 * 42 * 18)
+    (low_p, high_p), (low_q, high_q) = wilson(46, 60), wilson(42, 60)
+    p, q = 46 / 60, 42 / 60
+    below = np.hypot(q - low_q, high_p - p) ** 2 - 2 * phi * (q - low_q) * (high_p - p)
+    above = np.hypot(high_q - q, p - low_p) ** 2 - 2 * phi * (high_q - q) * (p - low_p)
+    expected = (q - p - np.sqrt(below), q - p + np.sqrt(above))
+    assert newcombe_paired(40, 6, 2, 12) == pytest.approx(expected, rel=1e-12)
