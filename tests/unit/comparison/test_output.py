@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -178,3 +179,10 @@ def test_dots_lie_where_their_values_are() -> None:
     assert ends[1] == pytest.approx(places[0])
     assert "Title &lt;: A 5.00, 0.00 to 10.00; B 10.00" in svg
     assert svg.count('class="zero"') == 1
+
+
+def test_without_a_certain_accuracy_only_loss_and_brier_have_a_word(sides: list[Side]) -> None:
+    """Figures of right and wrong rest on the same pictures as the accuracy, whose test decides."""
+    pair = replace(compare([sides[1], sides[0]])[0], corrected=0.2)
+    marked = {name: words.difference_word(name, pair) for name in pair.differences}
+    assert {name for name, word in marked.items() if word} == {"loss", "brier"}
