@@ -44,7 +44,7 @@ class DeviceConfig:
     name: Literal["auto", "cpu", "cuda", "mps"]
     """auto takes a GPU where there is one"""
     precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """auto: bf16 on a GPU that has it, else fp32; fp16 scales the loss"""
+    """auto: bf16 where a GPU, or a CPU with AMX, has it, else fp32; fp16 scales the loss"""
     channels_last: bool
     """memory format NHWC for convolutions: faster on CPUs and tensor cores"""
     deterministic: bool

@@ -32,7 +32,7 @@ def run(config: ExportConfig, overrides: list[str], folder: Path | None) -> int:
     display = Display()
     exporting.check_packages(config.format)
     _check_device(config)
-    device = choose(config.device)
+    device = choose(dataclasses.replace(config.device, precision="fp32"))
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
     trained = with_temperature(trained, display) if config.calibrated else trained

@@ -8,6 +8,7 @@ from cnn_cli.limits import Count, Depth, NonNegativeInt, ProperFraction, Range
 from cnn_cli.models.layers import (
     Activation,
     Norm,
+    OutputLayer,
     activation_layer,
     conv_block,
     initialise,
@@ -151,5 +152,5 @@ def _head(
         features = width
     if dropout > 0:
         layers.append(nn.Dropout(dropout))
-    layers.append(nn.Linear(features, num_classes))
+    layers.append(OutputLayer(features, num_classes))
     return layers

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count, Depth, NonNegative, ProperFraction
+from cnn_cli.models.layers import OutputLayer
 
 EXPANSION = 4
 KERNEL = 7
@@ -59,7 +60,7 @@ class ConvNeXt(nn.Module):
             width = out
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.norm = nn.LayerNorm(width, eps=EPSILON)
-        self.fc = nn.Linear(width, num_classes)
+        self.fc = OutputLayer(width, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
                 nn.init.trunc_normal_(module.weight, std=STD, a=-2 * STD, b=2 * STD)

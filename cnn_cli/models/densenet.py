@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count, Depth, Fraction, ProperFraction
-from cnn_cli.models.layers import initialise
+from cnn_cli.models.layers import OutputLayer, initialise
 
 BOTTLENECK = 4
 """Maps of the 1x1 convolution, as a multiple of the growth rate."""
@@ -53,7 +53,7 @@ class DenseNet(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(channels, num_classes)
+        self.fc = OutputLayer(channels, num_classes)
         initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from math import gcd
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu"]
@@ -36,6 +37,22 @@ class GlobalMaxPool(nn.AdaptiveMaxPool2d):
             return maps.amax((2, 3), keepdim=True)
         found: Tensor = super().forward(maps)
         return found
+
+
+class OutputLayer(nn.Linear):
+    """(N, F) to logits (N, K), in float32 also where the layers before work in less.
+
+    bfloat16 has 8 bits: probabilities from such logits come in steps of up to 3 %, many of them
+    equal. The layer is small, so that this costs nothing.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        kind = features.device.type
+        # a model that is only built for trial lies on a device that knows no autocast
+        if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+            return super().forward(features)
+        with torch.autocast(kind, enabled=False):
+            return F.linear(features.float(), self.weight, self.bias)
 
 
 def activation_layer(name: Activation) -> nn.Module:

@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count
-from cnn_cli.models.layers import Norm, norm_layer, out_size
+from cnn_cli.models.layers import Norm, OutputLayer, norm_layer, out_size
 
 Pooling = Literal["average", "max"]
 Unit = Literal["tanh", "relu"]
@@ -53,7 +53,7 @@ class LeNet(nn.Module):
             _unit(activation),
             nn.Linear(120 * width, 84 * width),
             _unit(activation),
-            nn.Linear(84 * width, num_classes),
+            OutputLayer(84 * width, num_classes),
         )
 
     def forward(self, images: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count, Positive, ProperFraction
-from cnn_cli.models.layers import initialise
+from cnn_cli.models.layers import OutputLayer, initialise
 
 STAGES = (
     (1, 16, 1, 1),
@@ -52,7 +52,7 @@ class MobileNet(nn.Module):
         self.features.append(_conv(channels, last, 1, 1))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(
-            nn.Flatten(), nn.Dropout(dropout), nn.Linear(last, num_classes)
+            nn.Flatten(), nn.Dropout(dropout), OutputLayer(last, num_classes)
         )
         initialise(self)
 

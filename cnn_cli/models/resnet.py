@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count
-from cnn_cli.models.layers import GlobalMaxPool, initialise, out_size
+from cnn_cli.models.layers import GlobalMaxPool, OutputLayer, initialise, out_size
 
 Depth = Literal[9, 18, 20, 32, 34, 44, 50, 56, 110]
 Block = Literal["auto", "basic", "bottleneck"]
@@ -80,7 +80,7 @@ class ResNet(nn.Module):
         self.stages = len(stages)
         short = depth == SHORT
         self.pool = GlobalMaxPool() if short else nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(stages[-1][1], num_classes, bias=not short)
+        self.fc = OutputLayer(stages[-1][1], num_classes, bias=not short)
         self.scale = SHORT_SCALE if short else 1.0
         initialise(self)
         if zero_init:

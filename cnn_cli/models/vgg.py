@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count, ProperFraction
-from cnn_cli.models.layers import conv_block, initialise
+from cnn_cli.models.layers import OutputLayer, conv_block, initialise
 
 Depth = Literal[11, 13, 16, 19]
 
@@ -58,7 +58,7 @@ class VGG(nn.Module):
         for features in hidden:
             self.classifier.extend([nn.Dropout(dropout), nn.Linear(channels, features), nn.ReLU()])
             channels = features
-        self.classifier.extend([nn.Dropout(dropout), nn.Linear(channels, num_classes)])
+        self.classifier.extend([nn.Dropout(dropout), OutputLayer(channels, num_classes)])
         initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count, Positive
-from cnn_cli.models.layers import GlobalMaxPool, initialise
+from cnn_cli.models.layers import GlobalMaxPool, OutputLayer, initialise
 
 PATCH = 2
 """Side in pixels of the patches that the first layer looks at."""
@@ -55,7 +55,7 @@ class Whitened(nn.Module):
             self.stages.append(Group(width, out, halve=side > 1))
             width, side = out, max(side // 2, 1)
         self.pool = GlobalMaxPool()
-        self.head = nn.Linear(width, num_classes, bias=False)
+        self.head = OutputLayer(width, num_classes, bias=False)
         self.scale = scale
         initialise(self)
         for module in self.stages.modules():

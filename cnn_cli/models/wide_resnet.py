@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count, Depth, ProperFraction
-from cnn_cli.models.layers import initialise
+from cnn_cli.models.layers import OutputLayer, initialise
 
 CHANNELS = 16
 """Of the first convolution (table 1 of the paper)."""
@@ -43,7 +43,7 @@ class WideResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(channels, num_classes)
+        self.fc = OutputLayer(channels, num_classes)
         initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -30,9 +30,10 @@ LINES = 15
 
 @dataclass(frozen=True)
 class Competitor:
-    """A program: its script (none: cnn-train itself), the choices of its workers."""
+    """A program: its script (none: cnn-train itself), what it is told, its choices of workers."""
 
     script: str = ""
+    words: tuple[str, ...] = ()
     workers: tuple[str, ...] = ("-",)
     installed: bool = True
     """it needs nothing from peers.txt"""
@@ -41,11 +42,15 @@ class Competitor:
 LOADER = ("0", "1", "2")
 COMPETITORS = {
     "cnn-train": Competitor(),
-    "loop": Competitor("tutorial_loop", LOADER),
-    "lightning": Competitor("lightning_trainer", LOADER, installed=False),
+    "cnn-train-fp32": Competitor(words=("device.precision=fp32",)),
+    "loop": Competitor("tutorial_loop", workers=LOADER),
+    "lightning": Competitor("lightning_trainer", workers=LOADER, installed=False),
+    "lightning-bf16": Competitor(
+        "lightning_trainer", ("--precision", "bf16-mixed"), LOADER, installed=False
+    ),
     "lightning-our-batches": Competitor("lightning_our_batches", installed=False),
-    "keras": Competitor("keras_fit", (*LOADER, "layers"), installed=False),
-    "skorch": Competitor("skorch_fit", LOADER, installed=False),
+    "keras": Competitor("keras_fit", workers=(*LOADER, "layers"), installed=False),
+    "skorch": Competitor("skorch_fit", workers=LOADER, installed=False),
 }
 
 
@@ -55,14 +60,14 @@ def train(
     """One training; gives wall `seconds`, `train_seconds`, `accuracy`, `parameters`."""
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "out"
-        if name == "cnn-train":
-            own = _own_words(network, data, batch, epochs)
-            return cnn_train([*own, f"device.threads={threads}"], out, threads)
         competitor = COMPETITORS[name]
+        if not competitor.script:
+            own = _own_words(network, data, batch, epochs)
+            return cnn_train([*own, *competitor.words, f"device.threads={threads}"], out, threads)
         chosen = [] if workers == "-" else ["--workers", workers]
         return script(
             competitor.script, network, data, out, threads,
-            ["--epochs", str(epochs), "--batch-size", str(batch), *chosen],
+            ["--epochs", str(epochs), "--batch-size", str(batch), *competitor.words, *chosen],
             python=sys.executable if competitor.installed else str(peers_python()),
         )  # fmt: skip
 

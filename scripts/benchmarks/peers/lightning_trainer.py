@@ -33,7 +33,7 @@ class LitClassifier(L.LightningModule):
 def run(task: Task, train_batches: Any) -> None:
     """Train on batches (images, labels), test, and write the result."""
     model = LitClassifier(task.network())
-    trainer = L.Trainer(max_epochs=task.epochs, default_root_dir=task.out)
+    trainer = L.Trainer(max_epochs=task.epochs, default_root_dir=task.out, precision=task.precision)
     start = time.monotonic()
     trainer.fit(model, train_dataloaders=train_batches)
     seconds = time.monotonic() - start

@@ -46,6 +46,7 @@ class Task:
         parser.add_argument("--workers", default="0", help="of the DataLoader")
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--optimizer", default="sgd", choices=("sgd", "adam"))
+        parser.add_argument("--precision", default="32-true", help="as Lightning calls it")
         parser.add_argument("--until", type=float, help="accuracy at which to stop")
         self.given = parser.parse_args()
         self.file: str = self.given.data
@@ -58,6 +59,10 @@ class Task:
         torch.manual_seed(self.given.seed)
         with np.load(self.file) as arrays:
             self.num_classes = int(arrays["train_labels"].max()) + 1
+
+    @property
+    def precision(self) -> str:
+        return str(self.given.precision)
 
     @property
     def workers(self) -> int:
