@@ -78,7 +78,7 @@ class Device:
             )
         if self.place.type == "cpu" and self.compile:
             return "device.compile=true takes up to a minute on a CPU, and was never faster there"
-        if self.place.type == "cpu" and self.precision == "bf16" and not _has_amx():
+        if self.place.type == "cpu" and self.precision == "bf16" and not has_amx():
             return "bf16 halves the speed on this CPU, which has no AMX; fp32 is faster"
         return ""
 
@@ -149,7 +149,7 @@ def _precision(wanted: str, name: str) -> str:
     """
     if wanted != "auto":
         return wanted
-    has_it = name == "cpu" and _has_amx()
+    has_it = name == "cpu" and has_amx()
     if name == "cuda":
         has_it = torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16" if has_it else "fp32"
@@ -170,7 +170,7 @@ def keep_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
-def _has_amx() -> bool:
+def has_amx() -> bool:
     """Whether the processor multiplies bf16 matrices by itself, as far as the system tells."""
     try:
         return "amx_bf16" in Path("/proc/cpuinfo").read_text()

@@ -36,6 +36,9 @@ UNCLAIMED = (
     *("trainer.tensorboard", "trainer.eval_batch_size"),
 )
 """Parts of a run's config that its claim does not depend on: weights are named by a place."""
+PRECISIONS = ("fp32", "bf16", "fp16")
+NOTHING = ("not measured", "", "")
+"""The cells of a recipe without rows."""
 
 
 @dataclass(frozen=True)
@@ -198,14 +201,14 @@ def _prepare(wanted: Recipe, settings: Sequence[str]) -> int:
 
 def lines(wanted: Iterable[Recipe]) -> Iterator[str]:
     """The table: recipes with their command, accuracy and time of training."""
-    yield "| recipe | command | test accuracy | training |"
-    yield "|---|---|---|---|"
+    yield "| recipe | command | test accuracy | training | arithmetic |"
+    yield "|---|---|---|---|---|"
     for each in wanted:
         found = [row for seed, row in sorted(measured(each).items()) if seed in each.seeds]
         command = "<br>".join(f"`{line}`" for line in each.commands)
         title = each.title.rstrip(".")
-        accuracy, time = (_accuracy(found), _time(found)) if found else ("not measured", "")
-        yield f"| {title} | {command} | {accuracy} | {time} |"
+        told = [_accuracy(found), _time(found), _precisions(found)] if found else NOTHING
+        yield f"| {title} | {command} | {' | '.join(told)} |"
 
 
 def _accuracy(found: Sequence[dict[str, Any]]) -> str:
@@ -219,6 +222,12 @@ def _time(found: Sequence[dict[str, Any]]) -> str:
     seconds = [row["train_seconds"] for row in found]
     low, high = _duration(min(seconds)), _duration(max(seconds))
     return low if low == high else f"{low} to {high}"
+
+
+def _precisions(found: Sequence[dict[str, Any]]) -> str:
+    """What the device computed in: device.precision=auto is not the same on every machine."""
+    named = {name for row in found for name in PRECISIONS if name in row["device"].split(", ")}
+    return " and ".join(sorted(named))
 
 
 def _duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from cnn_cli.commands.reporting import evaluate, list_files
 from cnn_cli.commands.trained import (
     evaluation_node,
     find,
+    in_its_precision,
     load,
     output_folder,
     warn_of_other_pictures,
@@ -29,6 +30,7 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     device = choose(config.device)
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
+    device = in_its_precision(trained, device, config.device.precision)
     requirements.check_sensible(wanted, trained.classes)
     node = evaluation_node(config.dataset, trained, overrides)
     trained = with_views(trained, config.tta, mirrored=bool(node.get("mirror")))

@@ -16,7 +16,7 @@ from cnn_cli.commands import answers as files
 from cnn_cli.commands.answers import UNSURE, Answer
 from cnn_cli.commands.calibrating import with_temperature
 from cnn_cli.commands.finding import STDIN, count_images, find_images
-from cnn_cli.commands.trained import Trained, find, load, output_folder
+from cnn_cli.commands.trained import Trained, find, in_its_precision, load, output_folder
 from cnn_cli.config import PredictConfig
 from cnn_cli.data.streaming import PartRead, decoded
 from cnn_cli.device import Device, choose
@@ -37,6 +37,7 @@ def run(config: PredictConfig, overrides: list[str], folder: Path | None) -> int
     paths = find_images(config.images)
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
+    device = in_its_precision(trained, device, config.device.precision)
     if config.threshold is not None and UNSURE in trained.classes:
         raise UserError(f"threshold: the model has a class named {UNSURE} of its own; leave it out")
     trained = with_temperature(trained, display) if config.calibrated else trained

@@ -85,6 +85,15 @@ def load(path: Path, device: Device, trust: tuple[str, ...]) -> Trained:
     )
 
 
+def in_its_precision(trained: Trained, device: Device, wanted: str) -> Device:
+    """`device` in fp32 where the run was told to train so, and `wanted` (now) is auto.
+
+    Its figures are then those of the training's end.
+    """
+    told = trained.config["device"]["precision"]
+    return replace(device, precision="fp32") if (wanted, told) == ("auto", "fp32") else device
+
+
 def check_shapes(path: Path, saved: Checkpoint, node: Node, trust: tuple[str, ...]) -> None:
     """Compare the weights with the model that the config describes, before that takes any memory.
 

@@ -10,7 +10,14 @@ from cnn_cli import build
 from cnn_cli.commands import first_weights, wiring
 from cnn_cli.commands.outline import Outline
 from cnn_cli.commands.reporting import list_files, split_of
-from cnn_cli.commands.trained import Trained, evaluation_node, find, load, output_folder
+from cnn_cli.commands.trained import (
+    Trained,
+    evaluation_node,
+    find,
+    in_its_precision,
+    load,
+    output_folder,
+)
 from cnn_cli.config import PreviewConfig, VisualizeConfig
 from cnn_cli.device import Device, choose
 from cnn_cli.engine.display import Display, counting
@@ -35,7 +42,9 @@ def run(config: VisualizeConfig | PreviewConfig, overrides: list[str], folder: P
         subject = _before_training(config, overrides, device, display)
     else:
         path = find(config.checkpoint, config.run.root, display)
-        subject = _subject(config, overrides, load(path, device, config.trust), device, display)
+        trained = load(path, device, config.trust)
+        device = in_its_precision(trained, device, config.device.precision)
+        subject = _subject(config, overrides, trained, device, display)
     # All are drawn before a folder is made, so that a wrong request leaves nothing behind.
     pictures = _draw(config, overrides, subject, display)
     what = "+".join(config.figure)

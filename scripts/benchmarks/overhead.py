@@ -102,7 +102,7 @@ def _engine(kind: dict[str, Any]) -> float:
         "dataset.channels=1", "dataset.val_fraction=0", "dataset.test_fraction=0",
         "model=cnn", "augmentation=none", "optimizer=sgd", "optimizer.lr=0.01",
         f"trainer.batch_size={kind['batch']}", f"trainer.epochs={EPOCHS}",
-        "loss.label_smoothing=0", "device=cpu", "device.threads=1",
+        "loss.label_smoothing=0", "device=cpu", "device.threads=1", "device.precision=fp32",
         *(f"model.{key}={value}" for key, value in _shape(kind).items()),
     ]  # fmt: skip
     cost = common.trained([word.replace(" ", "") for word in words])

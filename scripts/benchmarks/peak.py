@@ -1,7 +1,8 @@
 """What share of a step its convolutions take alone, and what everything else costs.
 
 Each convolution of the model runs forward and backward by itself, on maps of its own shape; their
-sum is what a step cannot be faster than with these kernels.
+sum is what a step cannot be faster than with these kernels. In float32, and in bfloat16 as well
+where the processor has AMX.
 """
 
 import time
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from benchmarks import common
 from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.data.contract import Batch
-from cnn_cli.device import Device, keep_memory
+from cnn_cli.device import Device, has_amx, keep_memory
 from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import new_state
 from cnn_cli.engine.step import StepSettings, train_step
@@ -40,24 +41,15 @@ KINDS: dict[str, tuple[type[nn.Module], ...]] = {
     "activation": (nn.ReLU,),
     "pooling": (nn.MaxPool2d, nn.AdaptiveAvgPool2d),
 }
-CPU = Device(torch.device("cpu"), "fp32", True, False, 1, 0)
 Call = tuple[nn.Module, Tensor]
 
 
 def measure(names: list[str], rounds: int) -> common.Rows:
     """For each model the step, and the sum of its layers of each kind, in turn."""
     common.refuse_unknown(names, MODELS)
-    rows = []
     keep_memory()
-    for name in names or MODELS:
-        step, calls = _prepared(*MODELS[name])
-        ways = {"step": lambda step=step: _seconds(step)}
-        for kind, own in calls.items():
-            ways[kind] = lambda own=own: sum(_alone(*call) for call in own)
-        found = common.take_turns(ways, rounds)
-        middles = {way: common.spread(values)[0] for way, values in found.items()}
-        rows.append({"model": name, **middles, "share": middles["convolution"] / middles["step"]})
-    return rows
+    precisions = ("fp32", "bf16") if has_amx() else ("fp32",)
+    return [_row(name, p, rounds) for name in names or MODELS for p in precisions]
 
 
 def show(rows: common.Rows, rounds: int) -> None:
@@ -68,6 +60,7 @@ def show(rows: common.Rows, rounds: int) -> None:
         "milliseconds a step, and of its layers alone",
         {
             "model": lambda row: row["model"],
+            "arithmetic": lambda row: row["precision"],
             "step": milliseconds("step"),
             **{kind: milliseconds(kind) for kind in KINDS},
             "convolutions' share": lambda row: f"{row['share']:.0%}",
@@ -77,28 +70,40 @@ def show(rows: common.Rows, rounds: int) -> None:
     )
 
 
+def _row(name: str, precision: str, rounds: int) -> dict[str, Any]:
+    device = Device(torch.device("cpu"), precision, True, False, 1, 0)
+    step, calls = _prepared(*MODELS[name], device)
+    ways = {"step": lambda: _seconds(step)}
+    for kind, own in calls.items():
+        ways[kind] = lambda own=own: sum(_alone(*call, device) for call in own)
+    found = common.take_turns(ways, rounds)
+    middles = {way: common.spread(values)[0] for way, values in found.items()}
+    share = middles["convolution"] / middles["step"]
+    return {"model": name, "precision": precision, **middles, "share": share}
+
+
 def _prepared(
-    make: Callable[[], nn.Module], size: int, batch: int
+    make: Callable[[], nn.Module], size: int, batch: int, device: Device
 ) -> tuple[Callable[[], None], dict[str, list[Call]]]:
     """A training step, and the layers that it calls with what they are given, by kind."""
     torch.manual_seed(0)
     model = Classifier(Normalize((0.5,) * 3, (0.25,) * 3), make())
-    CPU.place_model(model.train())
+    device.place_model(model.train())
     optimizer = torch.optim.SGD(
         parameter_groups(model, 5e-4), lr=0.01, momentum=0.9, nesterov=True, fused=True
     )
     images = torch.randint(256, (batch, size, size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
     given = Batch(images, torch.arange(batch) % CLASSES, 0)
-    state = new_state(model, optimizer, CPU, False, 10, 10)
+    state = new_state(model, optimizer, device, False, 10, 10)
     rates = tuple(group["lr"] for group in optimizer.param_groups)
     settings = StepSettings(
         Augmentation({}, 0), OneCycle(0.2, 0.05, 0.0), rates, CLASSES, Loss(), 1, None, None, 0,
         cropped=False,
     )  # fmt: skip
-    return lambda: train_step(state, given, settings, CPU), _calls(model, images)
+    return lambda: train_step(state, given, settings, device), _calls(model, images, device)
 
 
-def _calls(model: nn.Module, images: Tensor) -> dict[str, list[Call]]:
+def _calls(model: nn.Module, images: Tensor, device: Device) -> dict[str, list[Call]]:
     calls: dict[str, list[Call]] = {kind: [] for kind in KINDS}
 
     def note(module: nn.Module, given: tuple[Tensor, ...]) -> None:
@@ -107,18 +112,20 @@ def _calls(model: nn.Module, images: Tensor) -> dict[str, list[Call]]:
                 calls[kind].append((module, given[0].detach().clone()))
 
     handles = [module.register_forward_pre_hook(note) for module in model.modules()]
-    model(images)
+    with device.autocast():
+        model(images)
     for handle in handles:
         handle.remove()
     return calls
 
 
-def _alone(module: nn.Module, maps: Tensor) -> float:
+def _alone(module: nn.Module, maps: Tensor, device: Device) -> float:
     """Seconds of one layer forward and backward; the first layer's input needs no gradient."""
     first = maps.shape[1] <= 3
     given = maps.detach().requires_grad_(not first)
     start = time.perf_counter()
-    out = module(given)
+    with device.autocast():
+        out = module(given)
     between = time.perf_counter() - start
     gradient = torch.ones_like(out)
     start = time.perf_counter()

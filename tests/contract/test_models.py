@@ -119,6 +119,13 @@ def test_a_picture_is_judged_alone_in_any_memory_format(name: str) -> None:
     torch.testing.assert_close(last, together, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "torchvision"])
+def test_logits_are_float32_whatever_the_layers_compute_in(name: str) -> None:
+    model = make(name, size=32)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model(pictures(size=32)).dtype == torch.float32
+
+
 @every_model
 def test_bytes_are_taken_as_well(name: str) -> None:
     model = make(name).eval()

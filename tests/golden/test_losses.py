@@ -16,7 +16,10 @@ import pytest
 from cnn_cli.cli import main
 
 RECORDED = Path(__file__).with_name("losses.json")
-SMALL = ("device=cpu", "device.threads=1", "dataset.limit=192", "trainer.epochs=2")
+SMALL = (
+    *("device=cpu", "device.threads=1", "device.precision=fp32"),
+    *("dataset.limit=192", "trainer.epochs=2"),
+)
 RECIPES = {
     "digits": (),
     "resnet": ("dataset=shapes", "dataset.size=16", "model=resnet", "trainer.clip_norm=1"),

@@ -59,7 +59,8 @@ def answers(script: Path, folder: Path, *blocked: str) -> dict[str, dict[str, An
 
 
 def predicted(command: Command, folder: Path, *words: str) -> dict[str, tuple[str, float]]:
-    done = command("predict", f"images={folder}", "device=cpu", "output=predicted", *words)
+    exact = ("device=cpu", "device.precision=fp32", "output=predicted")
+    done = command("predict", f"images={folder}", *exact, *words)
     assert done.succeeded()
     rows = csv.DictReader(Path("predicted/predictions.csv").read_text().splitlines())
     return {row["file"]: (row["top1"], float(row["p_top1"])) for row in rows}

@@ -16,7 +16,7 @@ from cnn_cli.engine import checkpoint
 BASE = (
     "dataset=digits", "dataset.limit={train: 96}", "trainer.epochs=1", "trainer.batch_size=32",
     "dataset.size=16", "optimizer=sgd", "optimizer.lr=0.02", "device=cpu", "device.threads=1",
-    "trainer.tensorboard=false", "trainer.ema_decay=0.9",
+    "trainer.tensorboard=false", "trainer.ema_decay=0.9", "device.precision=fp32",
 )  # fmt: skip
 CHOICES = {
     "memory format": "device.channels_last=false",
@@ -52,6 +52,17 @@ def test_a_choice_of_speed_changes_nothing_but_rounding(
             assert torch.equal(found[name], tensor), name
         else:
             torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_bfloat16_changes_little(plain: Mapping[str, Tensor], tmp_path: Path) -> None:
+    """Three steps: weights differ by less than a hundredth of what they are; by far more by seed."""
+    names = [name for name in plain if name.endswith("weight") and plain[name].ndim > 1]
+    same = trained(tmp_path / "bf16", "device.precision=bf16")
+    other = trained(tmp_path / "other", "seed=1")
+    for name in names:
+        size = plain[name].norm()
+        assert 0 < (same[name] - plain[name]).norm() < 0.01 * size, name
+    assert any((other[name] - plain[name]).norm() > 0.1 * plain[name].norm() for name in names)
 
 
 def test_the_comparison_can_fail(plain: Mapping[str, Tensor], tmp_path: Path) -> None:

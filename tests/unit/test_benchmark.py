@@ -24,6 +24,7 @@ from benchmarks import (
 from benchmarks.peers import networks, pictures
 
 from cnn_cli.data.contract import Preprocessing
+from cnn_cli.device import Device
 from cnn_cli.models.summary import summarise
 
 
@@ -74,10 +75,13 @@ def test_the_engine_and_the_bare_loop_make_the_same_steps(monkeypatch: pytest.Mo
     overhead.show([row], 1)
 
 
-def test_the_layers_of_a_step_are_found_by_kind() -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_layers_of_a_step_are_found_by_kind(precision: str) -> None:
     make, _, _ = peak.MODELS["cnn"]
-    step, calls = peak._prepared(make, 32, 4)
+    device = Device(torch.device("cpu"), precision, True, False, 1, 0)
+    step, calls = peak._prepared(make, 32, 4, device)
     step()
+    assert all(peak._alone(*call, device) > 0 for own in calls.values() for call in own)
     assert {kind: len(own) for kind, own in calls.items()} == {
         "convolution": 6, "norm": 6, "activation": 6, "pooling": 3,
     }  # fmt: skip

@@ -44,7 +44,7 @@ def finished(folder: Path, seed: int, accuracy: float) -> str:
         "cost": {"train_seconds": 100 * (seed + 1), "parameters": 5},
         "provenance": {"written": "today"},
     }
-    about: dict[str, Any] = {"hardware": {"processor": "x", "cores": 2}, "device": "cpu"}
+    about: dict[str, Any] = {"hardware": {"processor": "x", "cores": 2}, "device": "cpu, bf16"}
     (folder / "report/report.json").write_text(json.dumps(report))
     (folder / "environment.json").write_text(json.dumps(about | {"versions": {"torch": "2"}}))
     lines = ["# override: experiment=small", "# override: dataset.root=/x", f"seed: {seed}"]
@@ -63,7 +63,7 @@ def test_a_header_is_read(claims: ModuleType) -> None:
 def test_rows_are_added_and_the_table_drawn(claims: ModuleType, tmp_path: Path) -> None:
     claims.README.write_text(f"before\n{claims.BEGIN}old\n{claims.END}\nafter\n")
     assert claims.main(["table"]) == 0
-    assert "| not measured |  |" in claims.README.read_text()
+    assert "| not measured |  |  |" in claims.README.read_text()
     runs = [finished(tmp_path / str(seed), seed, 0.9 + seed / 100) for seed in (0, 1)]
     assert claims.main(["add", *runs]) == 0
     row = json.loads(claims.RESULTS.read_text().splitlines()[0])
@@ -73,7 +73,7 @@ def test_rows_are_added_and_the_table_drawn(claims: ModuleType, tmp_path: Path) 
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     assert "old" not in text
-    assert "| 90.50 % (n = 2: 90.00, 91.00) | 100 s to 3.3 min |" in text
+    assert "| 90.50 % (n = 2: 90.00, 91.00) | 100 s to 3.3 min | bf16 |" in text
 
 
 @pytest.mark.parametrize(

@@ -111,11 +111,21 @@ def test_autocast_is_as_asked():
             assert layer(ones).dtype == kind
 
 
+@pytest.mark.parametrize(("amx", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_precision_is_bf16_of_itself_where_the_cpu_has_amx(monkeypatch, amx, expected):
+    monkeypatch.setattr("cnn_cli.device.has_amx", lambda: amx)
+    found = choose(config(name="cpu"))
+    assert found.precision == expected
+    assert found.warning == ""
+    assert expected in str(found)
+    assert choose(config(name="cpu", precision="fp32")).precision == "fp32"
+
+
 def test_bf16_without_amx_is_warned_of(monkeypatch):
-    monkeypatch.setattr("cnn_cli.device._has_amx", lambda: False)
+    monkeypatch.setattr("cnn_cli.device.has_amx", lambda: False)
     assert "fp32 is faster" in Device(torch.device("cpu"), "bf16", True, False, 1, 0).warning
     assert Device(torch.device("cpu"), "fp32", True, False, 1, 0).warning == ""
-    monkeypatch.setattr("cnn_cli.device._has_amx", lambda: True)
+    monkeypatch.setattr("cnn_cli.device.has_amx", lambda: True)
     assert Device(torch.device("cpu"), "bf16", True, False, 1, 0).warning == ""
 
 

@@ -2,7 +2,14 @@ import pytest
 import torch
 from torch import nn
 
-from cnn_cli.models.layers import activation_layer, conv_block, initialise, norm_layer, out_size
+from cnn_cli.models.layers import (
+    OutputLayer,
+    activation_layer,
+    conv_block,
+    initialise,
+    norm_layer,
+    out_size,
+)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 8, 12, 20, 32, 100])
@@ -22,6 +29,33 @@ def test_only_a_convolution_without_norm_has_a_bias() -> None:
     for norm, bias in (("batch", False), ("group", False), ("none", True)):
         block = conv_block(3, 8, kernel_size=3, stride=1, padding=1, norm=norm, activation="relu")
         assert (block[0].bias is not None) is bias
+
+
+def test_logits_are_not_rounded_where_the_layers_before_are() -> None:
+    torch.manual_seed(0)
+    layer, plain = OutputLayer(64, 10), nn.Linear(64, 10)
+    plain.load_state_dict(layer.state_dict())
+    features = torch.randn(1000, 64)
+    assert torch.equal(layer(features), plain(features))
+    with torch.autocast("cpu", torch.bfloat16):
+        exact, rounded = layer(features.bfloat16()), plain(features.bfloat16())
+    assert exact.dtype == torch.float32
+    assert torch.equal(exact, plain(features.bfloat16().float()))
+    assert len(exact.unique()) > 9900  # of 10,000
+    assert len(rounded.unique()) < 2000
+
+
+def test_the_gradient_of_a_layer_in_float32_goes_back_in_bfloat16() -> None:
+    layer = OutputLayer(8, 3)
+    features = torch.randn(5, 8).bfloat16().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(features).sum().backward()
+    assert features.grad is not None
+    assert features.grad.dtype == torch.bfloat16
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.dtype == torch.float32
+    expected = layer.weight.detach().sum(0).bfloat16()
+    torch.testing.assert_close(features.grad, expected.expand(5, 8))
 
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "gelu", "silu"])
