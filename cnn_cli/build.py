@@ -111,11 +111,16 @@ def _op(key: str, node: Any, trust: Trust) -> Op:
     return made
 
 
-def optimizer(node: Node, model: nn.Module, trust: Trust) -> Optimizer:
-    """Of `model`'s parameters, norms and biases without decay; fused where that can be."""
+def optimizer(
+    node: Node, model: nn.Module, trust: Trust, products: torch.dtype = torch.float32
+) -> Optimizer:
+    """Of `model`'s parameters, norms and biases without decay; fused where that can be.
+
+    `products` goes to those that multiply matrices: what these may be rounded to.
+    """
     target = locate("optimizer._target_", node.get("_target_"), "optimizer", trust)
     require_kind("optimizer", target, trust, returns(target, Optimizer), "a torch Optimizer")
-    supplied: dict[str, Any] = {"params": ()}
+    supplied: dict[str, Any] = {"params": (), "products": products}
     chosen = {"fused", "foreach", "differentiable"} & node.keys()
     if not chosen and next(model.parameters()).device.type in ("cpu", "cuda"):
         supplied["fused"] = True  # one kernel for all: 5 times faster

@@ -38,6 +38,11 @@ class Device:
     def memory_format(self) -> torch.memory_format:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
+    @property
+    def products(self) -> torch.dtype:
+        """What matrices may be multiplied in that are no layer's: an optimizer's."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Reduced precision for the forward pass; does nothing with fp32."""
         if self.precision == "fp32":

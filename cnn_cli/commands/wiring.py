@@ -66,7 +66,7 @@ def task(
     """What training is given, and its state before step 0, on the device."""
     trainer = config.trainer
     device.place_model(model)
-    optimizer = build.optimizer(config.optimizer, model, config.trust)
+    optimizer = build.optimizer(config.optimizer, model, config.trust, device.products)
     balance = Balance.of(dataset.train.labels) if trainer.sampling == "balanced" else None
     epochs = None if trainer.budget else trainer.epochs
     if isinstance(trainer.batch_size, str):

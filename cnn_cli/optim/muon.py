@@ -14,6 +14,8 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic that pushes singular values from anywhere in (0, 1] to about 1."""
 ITERATIONS = 5
 TINY = 1e-12
+WIDE = 128
+"""Rows from which a CPU multiplies matrices faster in bfloat16, conversion included."""
 
 
 class Muon(Optimizer):
@@ -29,6 +31,9 @@ class Muon(Optimizer):
 
     All other parameters (norms, biases, dense layers) go by Nesterov momentum at `rest_lr`, those
     with weights to decay pulled by `weight_decay` of their group.
+
+    `products` is what Newton-Schulz may multiply matrices in: torch.bfloat16 where the hardware has
+    it, whose errors it forgives.
     """
 
     def __init__(
@@ -40,7 +45,9 @@ class Muon(Optimizer):
         rest_lr: Rate,
         rest_momentum: ProperFraction,
         weight_decay: Fraction,
+        products: torch.dtype = torch.float32,
     ) -> None:
+        self.products = products
         groups: list[dict[str, Any]] = []
         for given in params:
             group: dict[str, Any] = given if isinstance(given, dict) else {"params": [given]}
@@ -84,7 +91,7 @@ class Muon(Optimizer):
     def _turn(self, kernels: list[Tensor], group: dict[str, Any], bad: Tensor | None) -> None:
         mixed = self._nesterov(kernels, group, bad, weight_decay=0.0)
         for places in _of_one_shape(mixed):
-            updates = orthogonalised(torch.stack([mixed[i] for i in places]))
+            updates = orthogonalised(torch.stack([mixed[i] for i in places]), self.products)
             for i, update in zip(places, updates, strict=True):
                 kernel, norm = kernels[i], self.state[kernels[i]]["norm"]
                 turn = norm / update.norm().clamp(min=TINY) * group["lr"]
@@ -136,15 +143,17 @@ def _of_one_shape(tensors: list[Tensor]) -> list[list[int]]:
     return list(places.values())
 
 
-def orthogonalised(kernels: Tensor) -> Tensor:
+def orthogonalised(kernels: Tensor, products: torch.dtype = torch.float32) -> Tensor:
     """The matrices (out, in * height * width) with their singular values brought to about 1 each.
 
-    `kernels` is (n, out, in, height, width). Five Newton-Schulz steps; on a GPU in bfloat16, whose
-    errors they forgive. A kernel of zeros stays zero. Keeps shape and dtype.
+    `kernels` is (n, out, in, height, width). Five Newton-Schulz steps; on a GPU in bfloat16, on a
+    CPU large ones in `products`. A kernel of zeros stays zero. Keeps shape and dtype.
     """
     rows = kernels.permute(0, 1, 3, 4, 2)  # channels last, as kernels lie in memory
     matrices = rows.flatten(2)
-    matrices = matrices.bfloat16() if kernels.is_cuda else matrices.float()
+    if not kernels.is_cuda and min(matrices.shape[1:]) < WIDE:
+        products = torch.float32
+    matrices = matrices.to(torch.bfloat16 if kernels.is_cuda else products)
     matrices = matrices / matrices.flatten(1).norm(dim=1).clamp(min=TINY).view(-1, 1, 1)
     wide = matrices.shape[1] <= matrices.shape[2]
     x = matrices if wide else matrices.mT

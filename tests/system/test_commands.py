@@ -46,20 +46,6 @@ def saved(run: Path, which: str) -> dict[str, Any]:
     return dict(torch.load(file_of(run, which), weights_only=True))
 
 
-def test_a_run_that_was_told_float32_is_evaluated_in_it(
-    own_run: Path, command: Command, tiny: tuple[str, ...]
-) -> None:
-    """Where there is AMX, `auto` is bfloat16."""
-    assert command("train", *tiny, "device.precision=fp32", "run.name=exact").succeeded()
-    assert command("evaluate", "checkpoint=exact", "device=cpu", "device.threads=1").succeeded()
-    (folder,) = (own_run.parent / "exact" / "evaluate").iterdir()
-    first = own_run.parent / "exact" / "report" / "predictions.csv"
-    assert first.read_bytes() == (folder / "predictions.csv").read_bytes()
-    bf16 = ("device.precision=bf16", "output=rounded")
-    assert command("evaluate", "checkpoint=exact", "device=cpu", *bf16).succeeded()
-    assert first.read_bytes() != Path("rounded/predictions.csv").read_bytes()
-
-
 def test_a_run_leaves_what_the_readme_says(tiny_run: Path) -> None:
     names = {path.name for path in tiny_run.iterdir() if not path.name.startswith(".")}
     events = {name for name in names if name.startswith("events.out.tfevents")}

@@ -3,8 +3,9 @@
 A few steps show it: in many, a maximum that rounding moves to another pixel grows to anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -55,7 +56,7 @@ def test_a_choice_of_speed_changes_nothing_but_rounding(
 
 
 def test_bfloat16_changes_little(plain: Mapping[str, Tensor], tmp_path: Path) -> None:
-    """Three steps: weights differ by less than a hundredth of what they are; by far more by seed."""
+    """Three steps: by less than a hundredth of the weights; another seed changes far more."""
     names = [name for name in plain if name.endswith("weight") and plain[name].ndim > 1]
     same = trained(tmp_path / "bf16", "device.precision=bf16")
     other = trained(tmp_path / "other", "seed=1")
@@ -63,6 +64,20 @@ def test_bfloat16_changes_little(plain: Mapping[str, Tensor], tmp_path: Path) ->
         size = plain[name].norm()
         assert 0 < (same[name] - plain[name]).norm() < 0.01 * size, name
     assert any((other[name] - plain[name]).norm() > 0.1 * plain[name].norm() for name in names)
+
+
+def test_a_run_that_was_told_float32_is_evaluated_in_it(
+    own_run: Path, command: Callable[..., Any], tiny: tuple[str, ...]
+) -> None:
+    """Where there is AMX, `auto` is bfloat16."""
+    assert command("train", *tiny, "device.precision=fp32", "run.name=exact").succeeded()
+    assert command("evaluate", "checkpoint=exact", "device=cpu", "device.threads=1").succeeded()
+    (folder,) = (own_run.parent / "exact" / "evaluate").iterdir()
+    first = own_run.parent / "exact" / "report" / "predictions.csv"
+    assert first.read_bytes() == (folder / "predictions.csv").read_bytes()
+    bf16 = ("device.precision=bf16", "output=rounded")
+    assert command("evaluate", "checkpoint=exact", "device=cpu", *bf16).succeeded()
+    assert first.read_bytes() != Path("rounded/predictions.csv").read_bytes()
 
 
 def test_the_comparison_can_fail(plain: Mapping[str, Tensor], tmp_path: Path) -> None:

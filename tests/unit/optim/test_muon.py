@@ -32,6 +32,16 @@ def test_the_directions_are_those_of_the_given_matrix() -> None:
     assert torch.cosine_similarity(made.flatten(), nearest.flatten(), dim=0) > 0.97
 
 
+@pytest.mark.parametrize(("rows", "rounds"), [(256, True), (64, False)])
+def test_bfloat16_is_for_large_matrices_and_changes_little(rows: int, rounds: bool) -> None:
+    torch.manual_seed(0)
+    kernel = torch.randn(1, rows, 128, 3, 3)
+    exact, made = orthogonalised(kernel), orthogonalised(kernel, torch.bfloat16)
+    assert made.dtype == torch.float32
+    assert torch.equal(made, exact) is not rounds
+    assert torch.cosine_similarity(made.flatten(), exact.flatten(), dim=0) > 0.999
+
+
 def test_zeros_stay_zeros() -> None:
     assert not orthogonalised(torch.zeros(1, 4, 3, 3, 3)).any()
 
