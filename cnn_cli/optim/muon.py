@@ -47,7 +47,6 @@ class Muon(Optimizer):
         weight_decay: Fraction,
         products: torch.dtype = torch.float32,
     ) -> None:
-        self.products = products
         groups: list[dict[str, Any]] = []
         for given in params:
             group: dict[str, Any] = given if isinstance(given, dict) else {"params": [given]}
@@ -58,6 +57,7 @@ class Muon(Optimizer):
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         defaults["rest_lr"] = rest_lr
         super().__init__([group for group in groups if group["params"]], defaults)
+        self.defaults["products"] = products  # copies of an optimizer keep no other attributes
 
     _step_supports_amp_scaling = True
     """torch's mark of optimizers that leave a step undone where their `found_inf` is 1."""
@@ -91,7 +91,9 @@ class Muon(Optimizer):
     def _turn(self, kernels: list[Tensor], group: dict[str, Any], bad: Tensor | None) -> None:
         mixed = self._nesterov(kernels, group, bad, weight_decay=0.0)
         for places in _of_one_shape(mixed):
-            updates = orthogonalised(torch.stack([mixed[i] for i in places]), self.products)
+            updates = orthogonalised(
+                torch.stack([mixed[i] for i in places]), self.defaults["products"]
+            )
             for i, update in zip(places, updates, strict=True):
                 kernel, norm = kernels[i], self.state[kernels[i]]["norm"]
                 turn = norm / update.norm().clamp(min=TINY) * group["lr"]

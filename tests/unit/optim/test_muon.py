@@ -1,3 +1,6 @@
+import copy
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -6,7 +9,7 @@ from cnn_cli.optim.groups import parameter_groups
 from cnn_cli.optim.muon import Muon, orthogonalised
 
 
-def muon(model: nn.Module, **options: float) -> Muon:
+def muon(model: nn.Module, **options: Any) -> Muon:
     settings = {"lr": 0.1, "momentum": 0.6, "rest_lr": 0.05, "rest_momentum": 0.9}
     decay = options.pop("weight_decay", 0.0)
     groups = parameter_groups(model, decay)
@@ -40,6 +43,12 @@ def test_bfloat16_is_for_large_matrices_and_changes_little(rows: int, rounds: bo
     assert made.dtype == torch.float32
     assert torch.equal(made, exact) is not rounds
     assert torch.cosine_similarity(made.flatten(), exact.flatten(), dim=0) > 0.999
+
+
+def test_a_copy_multiplies_in_the_same() -> None:
+    made = muon(nn.Conv2d(1, 4, 3), products=torch.bfloat16)
+    assert copy.deepcopy(made).defaults["products"] is torch.bfloat16
+    assert all("products" not in group for group in made.state_dict()["param_groups"])
 
 
 def test_zeros_stay_zeros() -> None:
