@@ -17,20 +17,35 @@ import torchvision
 from rich.console import Console
 from rich.table import Table
 
+from cnn_cli.device import has_amx
+
 Rows = list[dict[str, Any]]
+CLEAR = "\x1b[K"
+"""A terminal's code to empty the rest of the line."""
 
 
 def take_turns(
     ways: Mapping[str, Callable[[], float]], rounds: int, warm_up: int = 1
 ) -> dict[str, list[float]]:
-    """What each way gives in each round, in turn (A B C A B C ...), after some that are dropped."""
+    """What each way gives in each round, in turn (A B C A B C ...), after some that are dropped.
+
+    A terminal is told what is at work, as a part can take an hour.
+    """
     found: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + warm_up):
         for name, way in ways.items():
+            _tell(f"round {number + 1} of {rounds + warm_up}: {name}")
             value = way()
             if number >= warm_up:
                 found[name].append(value)
+    _tell("")
     return found
+
+
+def _tell(what: str) -> None:
+    """Show it in place of what was told before."""
+    if sys.stderr.isatty():
+        print(f"\r{CLEAR}{what}", end="", file=sys.stderr, flush=True)
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
@@ -103,7 +118,7 @@ def machine() -> dict[str, Any]:
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         processor = lines[0].partition(": ")[2] if lines else processor
     return {
-        "processor": processor,
+        "processor": f"{processor}{' with AMX' if has_amx() else ''}",
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": str(torch.__version__),
