@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -175,6 +176,7 @@ def keep_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
+@cache
 def has_amx() -> bool:
     """Whether the processor multiplies bf16 matrices by itself, as far as the system tells."""
     try:

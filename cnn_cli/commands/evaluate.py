@@ -30,7 +30,8 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     device = choose(config.device)
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
-    device = in_its_precision(trained, device, config.device.precision)
+    told = trained.config["device"]["precision"]
+    device = in_its_precision(path, told, device, config.device.precision)
     requirements.check_sensible(wanted, trained.classes)
     node = evaluation_node(config.dataset, trained, overrides)
     trained = with_views(trained, config.tta, mirrored=bool(node.get("mirror")))

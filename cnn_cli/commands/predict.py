@@ -37,7 +37,8 @@ def run(config: PredictConfig, overrides: list[str], folder: Path | None) -> int
     paths = find_images(config.images)
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
-    device = in_its_precision(trained, device, config.device.precision)
+    told = trained.config["device"]["precision"]
+    device = in_its_precision(path, told, device, config.device.precision)
     if config.threshold is not None and UNSURE in trained.classes:
         raise UserError(f"threshold: the model has a class named {UNSURE} of its own; leave it out")
     trained = with_temperature(trained, display) if config.calibrated else trained

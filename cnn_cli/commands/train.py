@@ -20,7 +20,7 @@ from cnn_cli.commands import (
 )
 from cnn_cli.commands.overview import overview, resume_command
 from cnn_cli.commands.requirements import Demands
-from cnn_cli.commands.trained import check_shapes, find
+from cnn_cli.commands.trained import check_shapes, find, in_its_precision
 from cnn_cli.config import TrainConfig, short_name
 from cnn_cli.device import choose
 from cnn_cli.engine import checkpoint
@@ -91,6 +91,9 @@ def train_once(
             own = isinstance(find_run(config.resume, root), Run)
             path = find(str(where) if own else config.resume, config.run.root, display, "last")
             _where(config, folder, path)
+        if path:
+            told = config.device.precision
+            device = in_its_precision(path, told, device, told)
         saved = checkpoint.load(path) if path else None
         first, notes = None, list[str]()
         if saved and path:

@@ -1,5 +1,6 @@
 """A checkpoint turned back into a model that can be used."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,13 +86,24 @@ def load(path: Path, device: Device, trust: tuple[str, ...]) -> Trained:
     )
 
 
-def in_its_precision(trained: Trained, device: Device, wanted: str) -> Device:
-    """`device` in fp32 where the run was told to train so, and `wanted` (now) is auto.
+def in_its_precision(path: Path, told: str, device: Device, wanted: str) -> Device:
+    """`device` in fp32 where the run of checkpoint `path` began in it, and `wanted` (now) is auto.
 
-    Its figures are then those of the training's end.
+    `told` is the run's own setting; where that is auto as well, its environment.json says what it
+    came to: another machine, or an older version, may have chosen otherwise. So figures are those
+    of the training's end, and a resume goes on as it was.
     """
-    told = trained.config["device"]["precision"]
-    return replace(device, precision="fp32") if (wanted, told) == ("auto", "fp32") else device
+    run = run_of(path)
+    used = [told] if told != "auto" or run is None else _device_of(run).split(", ")
+    return replace(device, precision="fp32") if wanted == "auto" and "fp32" in used else device
+
+
+def _device_of(run: Run) -> str:
+    """What the run's start recorded; empty where that is damaged or gone."""
+    try:
+        return str(json.loads(run.environment.read_bytes())["device"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def check_shapes(path: Path, saved: Checkpoint, node: Node, trust: tuple[str, ...]) -> None:

@@ -43,7 +43,8 @@ def run(config: VisualizeConfig | PreviewConfig, overrides: list[str], folder: P
     else:
         path = find(config.checkpoint, config.run.root, display)
         trained = load(path, device, config.trust)
-        device = in_its_precision(trained, device, config.device.precision)
+        told = trained.config["device"]["precision"]
+        device = in_its_precision(path, told, device, config.device.precision)
         subject = _subject(config, overrides, trained, device, display)
     # All are drawn before a folder is made, so that a wrong request leaves nothing behind.
     pictures = _draw(config, overrides, subject, display)

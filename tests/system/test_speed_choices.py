@@ -3,6 +3,7 @@
 A few steps show it: in many, a maximum that rounding moves to another pixel grows to anything.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,22 @@ def test_a_run_that_was_told_float32_is_evaluated_in_it(
     bf16 = ("device.precision=bf16", "output=rounded")
     assert command("evaluate", "checkpoint=exact", "device=cpu", *bf16).succeeded()
     assert first.read_bytes() != Path("rounded/predictions.csv").read_bytes()
+
+
+def test_a_run_goes_on_and_is_evaluated_in_what_it_began_in(
+    own_run: Path, command: Callable[..., Any], tiny: tuple[str, ...]
+) -> None:
+    """Where `auto` has come to mean something else: another machine, or a newer version."""
+    assert command("train", *tiny, "device.precision=fp32", "run.name=before").succeeded()
+    run = own_run.parent / "before"
+    (run / "config.yaml").write_text(
+        (run / "config.yaml").read_text().replace("precision: fp32", "precision: auto")
+    )
+    more = ("resume=before", "trainer.epochs=3", "device.precision=auto")
+    assert command("train", *more).succeeded()
+    record = json.loads((run / "environment.json").read_text())
+    assert ", fp32, " in record["device"]
+    assert ", fp32, " in record["resumed"][-1]["device"]
 
 
 def test_the_comparison_can_fail(plain: Mapping[str, Tensor], tmp_path: Path) -> None:
