@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cnn_cli.data.contract import Batch, Window
 from cnn_cli.data.plan import Plan
-from cnn_cli.data.windows import pad, windows
+from cnn_cli.data.windows import cut, pad
 
 Gather = Callable[[Tensor, int], Tensor]
 """(indices (B,), step) -> the pictures of that step, (B, H, W, C) uint8."""
@@ -80,22 +80,20 @@ class Resident:
     def _batch(self, indices: Tensor, step: int, gather: Gather) -> Batch:
         """Indices go to where the pictures are, the pictures to `device`: mostly the same place."""
         images = gather(indices.to(self._images.device, non_blocking=True), step)
-        labels = self._labels[indices.to(self.device, non_blocking=True)]
+        labels = self._labels.index_select(0, indices.to(self.device, non_blocking=True))
         return Batch(images.to(self.device, non_blocking=True).permute(0, 3, 1, 2), labels, step)
 
     def _whole(self, indices: Tensor, step: int) -> Tensor:  # noqa: ARG002 (a Gather)
-        return self._images[indices]
+        return self._images.index_select(0, indices)  # [indices] goes item by item on a CPU
 
     def _windows(self, window: Window) -> Gather:
-        """All windows of the padded pictures, as one strided view to index: no per-picture work."""
+        """Windows of the padded pictures, cut as they are gathered: no per-picture work."""
         _, height, width, _ = self._images.shape
-        views = windows(pad(self._images, window.padding, window.fill), height, width)
+        padded = pad(self._images, window.padding, window.fill)
 
         def gather(indices: Tensor, step: int) -> Tensor:
-            top, left = (
-                window.offsets(step, len(indices)).to(indices.device, non_blocking=True).unbind(1)
-            )
-            return views[indices, top, left]
+            corners = window.offsets(step, len(indices)).to(indices.device, non_blocking=True)
+            return cut(padded, (height, width), indices, corners)
 
         return gather
 

@@ -29,14 +29,18 @@ def pad(images: Tensor, padding: int, fill: Fill) -> Tensor:
     return padded
 
 
-def windows(padded: Tensor, height: int, width: int) -> Tensor:
-    """A view (N, tops, lefts, height, width, C) of all windows of padded (N, H, W, C) pictures.
+def cut(padded: Tensor, size: tuple[int, int], which: Tensor, corners: Tensor) -> Tensor:
+    """The windows of `size` (height, width) at `corners` of the pictures `which`, contiguous.
 
-    Indexing it by picture, top and left copies whole rows of pixels: no work for each picture.
+    padded (N, H, W, C), contiguous; which (B,) and corners (B, 2), top and left, int64 on the same
+    device; gives (B, height, width, C). All windows are one view, each named by the pixel that it
+    begins at: one selection copies whole rows of pixels. To index pictures, tops and lefts apart
+    copies them item by item, which takes four times as long on a CPU.
     """
-    n, rows, columns, channels = padded.shape
-    picture, row, column, channel = padded.stride()
-    return padded.as_strided(
-        (n, rows - height + 1, columns - width + 1, height, width, channels),
-        (picture, row, column, row, column, channel),
-    )
+    _, rows, columns, channels = padded.shape
+    _, row, column, channel = padded.stride()
+    height, width = size
+    begins = max(0, padded.numel() // channels - (height - 1) * columns - (width - 1))
+    views = padded.as_strided((begins, height, width, channels), (column, row, column, channel))
+    top, left = corners.unbind(1)
+    return views.index_select(0, (which * rows + top) * columns + left)

@@ -36,13 +36,11 @@ class Statistics:
         self._live = [buffer for module in tracking for buffer in module.buffers(recurse=False)]
         self._kept = [buffer.clone() for buffer in self._live]
 
-    @torch.no_grad()
     def keep(self) -> None:
         """Remember them as they are."""
         if self._live:
             torch._foreach_copy_(self._kept, self._live)
 
-    @torch.no_grad()
     def restore(self, bad: Bad) -> None:
         """Where `bad` holds, have them as they were."""
         if isinstance(bad, bool):

@@ -1,5 +1,6 @@
 """What training writes on its way, lines and checkpoints: a full disk does not end it."""
 
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -95,6 +96,7 @@ def snapshot(task: Task, state: TrainState) -> checkpoint.Checkpoint:
     )
 
 
+@cache  # to look them up takes 10 ms
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
     names: list[Any] = ["cnn-train", "torch", "torchvision", "numpy"]

@@ -161,5 +161,6 @@ def _update(
     else:
         step_unless(bad, state.optimizer)
     state.statistics.restore(bad)
-    state.optimizer.zero_grad(set_to_none=True)
+    for parameter in state.parameters:
+        parameter.grad = None
     return bad

@@ -16,6 +16,10 @@ POINTS_AN_EPOCH = 50
 """Points of the step-wise training loss; more make the files large and the curve no clearer."""
 
 
+QUEUE = 1000
+"""Points that wait to be written; with torch's 10, training waits for the disk."""
+
+
 class Board:
     """Writes event files into the run's folder; receives values, never the trainer.
 
@@ -33,7 +37,7 @@ class Board:
         threading.excepthook = self._in_a_thread
         self._writer: Any = None
         with self._tolerant():
-            self._writer = SummaryWriter(str(folder), purge_step=step or None)
+            self._writer = SummaryWriter(str(folder), purge_step=step or None, max_queue=QUEUE)
 
     @contextmanager
     def _tolerant(self) -> Iterator[None]:

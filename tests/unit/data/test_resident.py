@@ -8,7 +8,7 @@ from torch import Tensor
 from cnn_cli.data.contract import Fill, Window
 from cnn_cli.data.plan import Plan
 from cnn_cli.data.resident import Resident
-from cnn_cli.data.windows import pad, windows
+from cnn_cli.data.windows import cut, pad
 
 TORCH_MODE = {"reflect": "reflect", "edge": "replicate", "zero": "constant"}
 
@@ -89,11 +89,19 @@ def test_an_empty_split_has_no_batches() -> None:
     assert list(data.batches(Plan(0, 8, shuffle=False))) == []
 
 
-def test_windows_are_a_view() -> None:
+def test_windows_of_every_corner_are_what_slices_are() -> None:
     padded = pictures().permute(0, 2, 3, 1).contiguous()
-    views = windows(padded, 4, 4)
-    assert views.data_ptr() == padded.data_ptr()
-    assert torch.equal(views[3, 2, 1], padded[3, 2:6, 1:5])
+    last = len(padded) - 1
+    places = [(n, top, left) for n in (0, 3, last) for top in range(3) for left in range(2)]
+    which, corners = torch.tensor(places)[:, 0], torch.tensor(places)[:, 1:]
+    found = cut(padded, (4, 4), which, corners)
+    assert found.is_contiguous()
+    for window, (n, top, left) in zip(found, places, strict=True):
+        assert torch.equal(window, padded[n, top : top + 4, left : left + 4])
+
+
+def test_an_empty_split_has_no_windows() -> None:
+    assert list(split(0).batches(Plan(0, 8, shuffle=False), 0, Window(1, "zero", offsets))) == []
 
 
 def test_a_picture_too_small_to_reflect_is_refused() -> None:
