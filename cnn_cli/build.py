@@ -21,7 +21,7 @@ from cnn_cli.errors import UserError, closest
 from cnn_cli.inputs import PREPROCESSING, SELECTION, preprocessing, selection
 from cnn_cli.limits import Fraction
 from cnn_cli.models.classifier import Classifier, Normalize
-from cnn_cli.models.trial import CLASSES, check_output, check_training
+from cnn_cli.models.trial import CLASSES, check_output, check_smaller, check_training
 from cnn_cli.optim.groups import parameter_groups
 from cnn_cli.optim.ranges import argument_kinds
 from cnn_cli.optim.schedules import Schedule
@@ -212,8 +212,8 @@ def check_components(
     )
     _attempt(
         problems,
-        lambda node: _check_window(
-            augmentation(node, 0, trust), form if "model" in values else None
+        lambda node: _check_augmentation(
+            augmentation(node, 0, trust), form, values.get("model"), trust
         ),
         values.get("augmentation"),
     )
@@ -260,12 +260,20 @@ def _check_model(
             check_training(network, form.channels, form.size, batch_size, parts)
 
 
-def _check_window(ops: Augmentation, form: Preprocessing | None) -> None:
+def _check_augmentation(
+    ops: Augmentation, form: Preprocessing | None, node: Any, trust: Trust
+) -> None:
+    """Whether pictures are large enough for the crop, and the model takes those of every size."""
+    if form is None or not isinstance(node, Mapping):
+        return
     try:
-        if form is not None:
-            ops.window(form.size)
+        ops.window(form.size)
     except ValueError as error:
         raise UserError(f"augmentation.ops.{next(iter(ops.ops))}.{error}") from error
+    plain = dataclasses.replace(form, mean=None, std=None)
+    for side in ops.sides(form.size):
+        with torch.device("meta"):
+            check_smaller(model(node, plain, CLASSES, 0, trust), form.channels, form.size, side)
 
 
 def flat(config: Config) -> dict[str, str | int | float | bool]:

@@ -18,9 +18,9 @@ class Op(Protocol):
 
     Beside what follows, an op may have `mixes = False`, where it leaves targets as they are,
     `plans_on_cpu = True`, to get its parameters there, `alternates = True`, to get those of a
-    picture's first epoch in each, negated in every other one, and `gathers = True` where it is a
-    padded crop (with `padding`, `fill` and `check(size)` as geometry.PaddedCrop has them), which a
-    source can perform while it gathers.
+    picture's first epoch in each, negated in every other one, `gathers = True` where it is a padded
+    crop (with `padding`, `fill` and `check(size)` as geometry.PaddedCrop has them), which a source
+    can perform while it gathers, and `side(size)` where it resizes pictures.
     """
 
     @property
@@ -73,6 +73,41 @@ class Augmentation:
         """The same for batches of another plan."""
         return Augmentation(self.ops, self.seed, self.until, plan)
 
+    def sides(self, size: int) -> list[int]:
+        """The sides that pictures of side `size` have in training, as one op after another ends."""
+        found = []
+        for begin in [0.0, *sorted(set(self.until.values()))]:
+            side = size
+            for op in self._resizing(begin):
+                side = op.side(side)
+            found.append(side)
+        return list(dict.fromkeys(found))
+
+    def at_full_size(self) -> "Augmentation":
+        """Without the ops that resize: a step as large as any."""
+        ops = {name: op for name, op in self.ops.items() if not _resizes(op)}
+        return Augmentation(ops, self.seed, self.until, self.plan)
+
+    def pixels(self, progress: float) -> float:
+        """Share of a whole picture's pixels that one has when `progress` of training is done."""
+        size = 1 << 10
+        side = size
+        for op in self._resizing(progress):
+            side = op.side(side)
+        return (side / size) ** 2
+
+    def pixels_ahead(self, progress: float) -> float:
+        """The mean of `pixels` from `progress` to the end."""
+        total, begin = 0.0, progress
+        for end in [*sorted(share for share in self.until.values() if share > progress), 1.0]:
+            total += (end - begin) * self.pixels(begin)
+            begin = end
+        return total / (1 - progress)
+
+    def _resizing(self, progress: float) -> list[Any]:
+        working = (op for name, op in self.ops.items() if progress < self.until.get(name, 1.0))
+        return [op for op in working if _resizes(op)]
+
     def window(self, size: int) -> Window | None:
         """The leading padded crop, for a source to perform while it gathers; None if there is none.
 
@@ -123,3 +158,7 @@ class Augmentation:
 
 def _gathers(op: Any) -> bool:
     return bool(getattr(op, "gathers", False))
+
+
+def _resizes(op: Any) -> bool:
+    return callable(getattr(op, "side", None))

@@ -22,13 +22,16 @@ def expected(task: Task, state: TrainState, per_step: float) -> Costing:
     """What the whole of this training costs, after some steps of `per_step` seconds each.
 
     Under a time budget that is its time; else the steps to come, with validations at FORWARD of
-    the time of as many training pictures. Checkpoints are as large as one would be now.
+    the time of as many training pictures. Small pictures take as much less as they have fewer
+    pixels. Checkpoints are as large as one would be now.
     """
     if state.pace:
         costs, seconds = state.pace.costs, state.pace.budget
     else:
-        closing = per_step * FORWARD * len(task.dataset.val) / task.batch_size
-        costs = Costs(per_step, closing)
+        progress, augmentation = state.progress(), task.settings.augmentation
+        whole = per_step / augmentation.pixels(progress)
+        closing = whole * FORWARD * len(task.dataset.val) / task.batch_size
+        costs = Costs(whole * augmentation.pixels_ahead(progress), closing)
         seconds = state.elapsed + task.calendar.seconds(costs, state.step, state.total)
     validated = costs.closing / task.trainer.validate_every
     epoch = costs.step * task.plan.steps_per_epoch + validated

@@ -65,7 +65,8 @@ def largest_batch(task: Task, state: TrainState, sizes: list[int]) -> int:
 
 
 def _fits(task: Task, state: TrainState, settings: StepSettings, batch: Batch) -> bool:
-    """Whether steps of this kind can be done; leaves the state as it is."""
+    """Whether steps of this kind can be done on whole pictures; leaves the state as it is."""
+    settings = replace(settings, augmentation=settings.augmentation.at_full_size())
     kept = [tensor.detach().clone() for tensor in tensors(state.model)]
     try:
         _steps(state, batch, settings, task)

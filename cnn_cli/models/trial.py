@@ -28,6 +28,19 @@ def check_output(network: nn.Module, channels: int, size: int) -> None:
         raise UserError(f"model: gives {shape} for 2 pictures and {CLASSES} classes, not [2, 10]")
 
 
+def check_smaller(network: nn.Module, channels: int, size: int, side: int) -> None:
+    """Raise UserError unless `network`, for pictures of `size` pixels, takes those of `side`."""
+    if side == size:
+        return
+    try:
+        check_output(network, channels, side)
+    except UserError as error:
+        raise UserError(
+            f"augmentation: shrinks pictures from {size} to {side} pixels; {error}"
+            " (take another augmentation, or a model with global pooling)"
+        ) from error
+
+
 def smallest_part(batch_size: int, accumulate: int) -> int:
     """Pictures in the smallest part of a batch that torch.chunk makes `accumulate` parts of."""
     part = -(-batch_size // accumulate)

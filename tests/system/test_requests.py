@@ -24,6 +24,7 @@ Command = Callable[..., Any]
         ("device.threads=0", "at least 1"),
         ("dataset.val_fraction=1.5", "dataset.val_fraction"),
         ("model.activation=rely", "relu"),
+        ("augmentation=progressive model=lenet", "global pooling"),
         ("model=resnet model.activation=relu", "model.activation"),
         ("dataset=image_folder", "dataset.root"),
         ("dataset=image_folder dataset.root=nowhere", "nowhere"),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from cnn_cli.augmentation.pipeline import Augmentation
+from cnn_cli.augmentation.resizing import Downscale
 from cnn_cli.engine import session, trial
 from cnn_cli.engine import train as loop
 from cnn_cli.engine.budget import Pace
@@ -57,6 +59,16 @@ def test_time_is_that_of_the_steps_and_validations_to_come(bench):
     found = expected(task, state, 2.0)
     assert found.seconds == pytest.approx(10.0 + 6 * 2.0 + 2 * validation)
     assert found.epoch == pytest.approx(4 * 2.0 + validation)
+
+
+def test_small_pictures_take_as_much_less_as_they_have_fewer_pixels(bench):
+    task = bench.task(epochs=3)
+    half = Augmentation({"downscale": Downscale(0.5)}, 0, {"downscale": 0.5})
+    task = replace(task, settings=replace(task.settings, augmentation=half))
+    state = bench.state(task)
+    state.step = 3  # of 12: the next three are done on quarters of the pixels, then six on all
+    validation = 4 * 2.0 / 3 * 25 / 16
+    assert expected(task, state, 2.0).seconds == pytest.approx(3 * 2 + 6 * 8 + 3 * validation)
 
 
 def test_under_a_budget_the_time_is_that(bench):
