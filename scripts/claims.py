@@ -183,7 +183,8 @@ def run(wanted: Iterable[Recipe], settings: Sequence[str]) -> int:
                 if code not in (0, 3):  # 3: a threshold was missed, which is a result as well
                     print(f"claims: {each.name}, seed {seed}: ended with {code}", file=sys.stderr)
                     return code
-                results.append(RESULTS, row_of(Path(folder) / "run"))
+                row = row_of(Path(folder) / "run")
+                results.append(RESULTS, row | results.commit("cnn_cli", "configs"))
     return 0
 
 

@@ -1,6 +1,7 @@
 """Files of measured rows, one JSON object a line, and the README tables drawn of them."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,22 @@ def refuse(program: str, message: str) -> NoReturn:
     """End the program as cnn-train does for a wrong request."""
     print(f"{program}: {message}", file=sys.stderr)
     raise SystemExit(2)
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def commit(*code: str) -> dict[str, Any]:
+    """The commit of this folder, and whether the folders `code` were changed since then."""
+    return {
+        "commit": _git("rev-parse", "HEAD") or None,
+        "changed": bool(_git("status", "--porcelain", *code)),
+    }
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ Each stretch of cases adds a line to torture.jsonl. Cases of an older commit are
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -37,16 +36,7 @@ STRETCH = 100
 
 def commit() -> dict[str, Any]:
     """The commit of this folder, and whether code was changed since (the results do not count)."""
-    code = ("cnn_cli", "configs", "scripts/faults")
-    return {
-        "commit": _git("rev-parse", "HEAD") or None,
-        "changed": bool(_git("status", "--porcelain", *code)),
-    }
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    return results.commit("cnn_cli", "configs", "scripts/faults")
 
 
 def done(kind: str) -> list[dict[str, Any]]:

@@ -225,6 +225,8 @@ class _Log:
             self._file.flush()
         except OSError as error:
             self._refused(error)
+        except ValueError:  # closed: what TensorBoard's thread says after the end is lost
+            pass
         return len(text)
 
     def flush(self) -> None:

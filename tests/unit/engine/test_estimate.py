@@ -126,7 +126,7 @@ def test_a_trial_times_what_it_is_asked_and_changes_nothing(bench):
     state = bench.state(task)
     before = {k: v.clone() for k, v in state.model.state_dict().items()}
     tried = Trial(task, state)
-    steps = tried.steps(replace(task.plan, batch_size=70), 1.0)  # one batch an epoch, repeated
+    steps = tried.steps(replace(task.plan, batch_size=70), 20.0)  # one batch an epoch, repeated
     assert 2 <= len(steps) <= 9
     assert all(seconds > 0 for seconds in steps)
     assert tried.validation(1.0) > 0
