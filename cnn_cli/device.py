@@ -5,7 +5,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cnn_cli.errors import UserError
+from cnn_cli.processors import cores
 from cnn_cli.sections import DeviceConfig
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -147,6 +148,12 @@ def choose(config: DeviceConfig) -> Device:
     )
 
 
+def with_threads(device: Device, threads: int) -> Device:
+    """`device` with another number of CPU threads, which is set for this process."""
+    torch.set_num_threads(threads)
+    return replace(device, threads=threads)
+
+
 def _precision(wanted: str, name: str) -> str:
     """bf16 needs no scaled loss and keeps fp32's range, so it is taken where it is in hardware.
 
@@ -183,26 +190,6 @@ def has_amx() -> bool:
         return "amx_bf16" in Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
-
-
-def cores() -> int:
-    """Processors that this process may use: a container's or a batch job's share of the machine.
-
-    OMP_NUM_THREADS is heeded, by which schedulers and people tell programs to take fewer.
-    """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    limits = [allowed or 1, _quota(), int(told) if told.isdigit() and int(told) else sys.maxsize]
-    return max(1, min(limits))
-
-
-def _quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Processors that a container's quota comes to, rounded up; no limit where there is none."""
-    try:
-        quota, period = file.read_text().split()
-        return -(-int(quota) // int(period))
-    except (OSError, ValueError):  # not Linux, another version of control groups, or "max"
-        return sys.maxsize
 
 
 def set_deterministic(wanted: bool) -> None:

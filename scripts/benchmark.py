@@ -12,7 +12,7 @@ import torch
 from benchmarks import accuracy, airbench, common, endtoend, growth, ops, overhead, peak, startup
 
 import cnn_cli.commands.train  # noqa: F401  measured processes are forks that find it there
-from cnn_cli.device import cores
+from cnn_cli.processors import cores
 
 PARTS = {
     "ops": ops, "overhead": overhead, "startup": startup, "growth": growth, "peak": peak,
@@ -34,7 +34,7 @@ def main() -> None:
         epilog="\n".join(told),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("part", help="one of those below")
     parser.add_argument("names", nargs="*", help="rows of the table; all without")
     parser.add_argument("--rounds", type=int, help="turns of each competitor")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
@@ -48,6 +48,7 @@ def main() -> None:
         "--script", type=Path, help="airbench's own, of KellerJordan/cifar10-airbench"
     )
     given = parser.parse_args()
+    common.refuse_unknown([given.part], PARTS)
     if given.part not in WITH_OTHERS and given.threads:
         parser.error(f"--threads is for {' and '.join(sorted(WITH_OTHERS))}")
     if given.part not in WITH_OTHERS | {"airbench"} and given.data:

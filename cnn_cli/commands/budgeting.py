@@ -4,11 +4,13 @@ import dataclasses
 import json
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from cnn_cli.config import TrainConfig
 from cnn_cli.engine.budget import (
     FEWEST_STEPS,
+    SMALLEST_BATCH,
     WORTHWHILE,
     Calendar,
     Pace,
@@ -25,6 +27,8 @@ from cnn_cli.errors import UserError
 from cnn_cli.limits import seconds as in_seconds
 from cnn_cli.run import Run
 
+GREATEST = 0.05
+"""Of the budget: a step that takes more of it is not even timed, but one of half the pictures."""
 LEAST = 1.5
 """Times what one step with all that belongs to it takes: what is advised as the least budget."""
 
@@ -56,15 +60,18 @@ class Fit:
 def fit(config: TrainConfig, task: Task, state: TrainState) -> Fit:
     """How many steps, and of how many pictures, fit into trainer.budget; `state` stays as it is.
 
-    Times a few steps of the batch as it is set, then of half of it and so on while fewer than
-    FEWEST_STEPS fit and half the batch gives many more. What that takes counts: it is the elapsed
-    time of the pace. Raises UserError where not one step fits, or pictures cannot be read.
+    Times a few steps of the batch as it is set, or of the largest half of a half that can be timed
+    in so short a time; then of half of it and so on while fewer than FEWEST_STEPS fit and half the
+    batch gives many more. What that takes counts: it is the elapsed time of the pace. Raises
+    UserError where not one step fits, or pictures cannot be read.
     """
     start, text = time.monotonic(), str(config.trainer.budget)
     budget, trial = in_seconds(text), Trial(task, state)
-    size: int | None = task.batch_size
+    first = _first_size(task, trial, budget)
+    size: int | None = first
     tried: list[tuple[int, Pace, int]] = []
-    steps = trial.steps(task.plan, budget)  # before the save, for which there has to be a momentum
+    # before the save, for which there has to be a momentum
+    steps = trial.steps(dataclasses.replace(task.plan, batch_size=first), budget)
     validation, (save, written) = trial.validation(budget), trial.save()
     while size is not None:
         each = median(steps)
@@ -86,7 +93,23 @@ def fit(config: TrainConfig, task: Task, state: TrainState) -> Fit:
             f"trainer.budget={text}: too short for one step with its validation and checkpoint;"
             f" give {span(LEAST * (elapsed + pace.per_step + validation + save))} or more"
         )
-    return Fit(size, dataclasses.replace(pace, read_at=elapsed), total, written, _note(task, tried))
+    return Fit(size, dataclasses.replace(pace, read_at=elapsed), total, written, _note(task, size))
+
+
+def _first_size(task: Task, trial: Trial, budget: float) -> int:
+    """The batch as it is set, or by halves of it one whose step takes no great part of the budget.
+
+    From the smallest up, each told from the one before: the whole batch could outlast the budget.
+    """
+    sizes, least = [task.batch_size], max(SMALLEST_BATCH, task.trainer.accumulate)
+    while sizes[-1] // 2 >= least:
+        sizes.append(sizes[-1] // 2)
+    for number, (size, larger) in enumerate(pairwise(reversed(sizes))):
+        for _ in range(2 if number == 0 else 1):  # the very first step is slow
+            (seconds,) = trial.steps(dataclasses.replace(task.plan, batch_size=size), 0.0)
+        if seconds * larger / size > GREATEST * budget:
+            return size
+    return task.batch_size
 
 
 def _last_step(task: Task, batch_size: int, pace: Pace, elapsed: float) -> int:
@@ -97,13 +120,12 @@ def _last_step(task: Task, batch_size: int, pace: Pace, elapsed: float) -> int:
     return calendar.last_step(pace.costs, 0, pace.left(elapsed))
 
 
-def _note(task: Task, tried: list[tuple[int, Pace, int]]) -> str:
-    size, first = tried[-1][0], tried[0][2]
+def _note(task: Task, size: int) -> str:
     if size == task.batch_size:
         return ""
     return (
-        f"trainer.batch_size is {size} instead of {task.batch_size}: of these only {first} steps"
-        f" fit into the time, and fewer than {FEWEST_STEPS} are too few to train"
+        f"trainer.batch_size is {size} instead of {task.batch_size}, for more steps in the time:"
+        f" fewer than {FEWEST_STEPS} are too few to train"
     )
 
 

@@ -7,9 +7,9 @@ from cnn_cli.commands import calibrating, requirements, slicing
 from cnn_cli.commands.publishing import publish
 from cnn_cli.commands.reporting import evaluate, list_files
 from cnn_cli.commands.trained import (
+    as_it_was,
     evaluation_node,
     find,
-    in_its_precision,
     load,
     output_folder,
     warn_of_other_pictures,
@@ -31,7 +31,7 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
     told = trained.config["device"]["precision"]
-    device = in_its_precision(path, told, device, config.device.precision)
+    device = as_it_was(path, told, device, config.device)
     requirements.check_sensible(wanted, trained.classes)
     node = evaluation_node(config.dataset, trained, overrides)
     trained = with_views(trained, config.tta, mirrored=bool(node.get("mirror")))

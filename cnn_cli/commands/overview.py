@@ -80,8 +80,9 @@ def _length(task: Task, state: TrainState) -> str:
     if plan.epochs is not None:
         each = _many(plan.steps_per_epoch, "step")
         return f"{_many(plan.epochs, 'epoch')} x {each} {pictures}"
+    epochs = state.total / plan.steps_per_epoch
     return (
-        f"about {_many(state.total, 'step')} {pictures}, {state.total / plan.steps_per_epoch:.1f}"
+        f"about {_many(state.total, 'step')} {pictures}, {epochs:{'.1f' if epochs >= 1 else '.2g'}}"
         f" epochs: what fits into trainer.budget={task.trainer.budget} (trainer.epochs is not used)"
     )
 
@@ -89,7 +90,7 @@ def _length(task: Task, state: TrainState) -> str:
 def _speed(task: Task, state: TrainState) -> str:
     """What makes it fast or slow beside the model, each with the key that changes it."""
     layout = "channels_last" if task.device.channels_last else "contiguous"
-    parts = {"device.channels_last": f"memory {layout}"}
+    parts = {"device.channels_last": f"layout {layout}"}
     parts["device.threads"] = _many(task.device.threads, "thread")
     group = state.optimizer.param_groups[0]
     if "fused" in group:  # this package's own have one way alone

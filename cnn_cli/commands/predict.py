@@ -16,7 +16,7 @@ from cnn_cli.commands import answers as files
 from cnn_cli.commands.answers import UNSURE, Answer
 from cnn_cli.commands.calibrating import with_temperature
 from cnn_cli.commands.finding import STDIN, count_images, find_images
-from cnn_cli.commands.trained import Trained, find, in_its_precision, load, output_folder
+from cnn_cli.commands.trained import Trained, as_it_was, find, load, output_folder
 from cnn_cli.config import PredictConfig
 from cnn_cli.data.streaming import PartRead, decoded
 from cnn_cli.device import Device, choose
@@ -38,7 +38,7 @@ def run(config: PredictConfig, overrides: list[str], folder: Path | None) -> int
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
     told = trained.config["device"]["precision"]
-    device = in_its_precision(path, told, device, config.device.precision)
+    device = as_it_was(path, told, device, config.device)
     if config.threshold is not None and UNSURE in trained.classes:
         raise UserError(f"threshold: the model has a class named {UNSURE} of its own; leave it out")
     trained = with_temperature(trained, display) if config.calibrated else trained

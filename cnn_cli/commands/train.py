@@ -20,9 +20,9 @@ from cnn_cli.commands import (
 )
 from cnn_cli.commands.overview import overview, resume_command
 from cnn_cli.commands.requirements import Demands
-from cnn_cli.commands.trained import check_shapes, find, in_its_precision
+from cnn_cli.commands.trained import as_it_was, check_shapes, find
 from cnn_cli.config import TrainConfig, short_name
-from cnn_cli.device import choose
+from cnn_cli.device import Device, choose, with_threads
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.costing import Costing
 from cnn_cli.engine.display import Display, duration
@@ -37,6 +37,7 @@ from cnn_cli.errors import TrainingError, UserError
 from cnn_cli.files import replacing, write_json
 from cnn_cli.inputs import located, selection
 from cnn_cli.lock import claimed
+from cnn_cli.processors import free_cores
 from cnn_cli.run import Run, find_checkpoint, find_run, run_folder, run_of
 from cnn_cli.signals import EXIT_CODES, Stopped
 
@@ -91,15 +92,14 @@ def train_once(
             own = isinstance(find_run(config.resume, root), Run)
             path = find(str(where) if own else config.resume, config.run.root, display, "last")
             _where(config, folder, path)
-        if path:
-            told = config.device.precision
-            device = in_its_precision(path, told, device, told)
+        device, notes = _considerate(config, device, path)
         saved = checkpoint.load(path) if path else None
-        first, notes = None, list[str]()
+        first = None
         if saved and path:
             check_shapes(path, saved, config.model, config.trust)
         if not saved:  # a resumed run has weights, and pictures, of its own
-            config, first, notes = first_weights.settle(config, overrides)
+            config, first, more = first_weights.settle(config, overrides)
+            notes += more
         preprocessing, dataset = wiring.data(config, device, saved)
         requirements.check_sensible(wanted, dataset.classes)
         model = wiring.model(config, preprocessing, dataset, is_new=saved is None)
@@ -120,6 +120,23 @@ def train_once(
         with display.logging(task.run.log):
             _write_start(config, overrides, task, state, first)
             return _train_and_report(config, task, state, display, notes, costing, wanted)
+
+
+def _considerate(
+    config: TrainConfig, device: Device, path: Path | None
+) -> tuple[Device, list[str]]:
+    """The device as a resumed run had it, or with threads for the processors that are free."""
+    if path is not None:
+        return as_it_was(path, config.device.precision, device, config.device), []
+    free = free_cores()
+    if device.place.type != "cpu" or config.device.threads is not None or free >= device.threads:
+        return device, []
+    note = (
+        f"others keep {device.threads - free} of {device.threads} processors busy, and threads that"
+        f" wait for one are slow: {free} thread{'s' * (free > 1)} (device.threads={device.threads}"
+        " takes them all)"
+    )
+    return with_threads(device, free), [note]
 
 
 def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:

@@ -1,6 +1,7 @@
 """A checkpoint turned back into a model that can be used."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from cnn_cli import build, inputs
 from cnn_cli.config import Node
 from cnn_cli.config_text import from_yaml
 from cnn_cli.data.contract import Dataset, Preprocessing
-from cnn_cli.device import Device
+from cnn_cli.device import Device, with_threads
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.checkpoint import Checkpoint
 from cnn_cli.engine.display import Display
@@ -22,7 +23,9 @@ from cnn_cli.engine.predict import batch_size_for
 from cnn_cli.engine.views import TTA, Views
 from cnn_cli.errors import UserError
 from cnn_cli.files import check_output
+from cnn_cli.processors import cores
 from cnn_cli.run import Run, find_checkpoint, new_folder, run_of, stamp
+from cnn_cli.sections import DeviceConfig
 
 
 @dataclass(frozen=True)
@@ -86,23 +89,31 @@ def load(path: Path, device: Device, trust: tuple[str, ...]) -> Trained:
     )
 
 
-def in_its_precision(path: Path, told: str, device: Device, wanted: str) -> Device:
-    """`device` in fp32 where the run of checkpoint `path` began in it, and `wanted` (now) is auto.
+def as_it_was(path: Path, told: str, device: Device, wanted: DeviceConfig) -> Device:
+    """`device` with the arithmetic of the run of checkpoint `path`, where `wanted` leaves it open.
 
-    `told` is the run's own setting; where that is auto as well, its environment.json says what it
-    came to: another machine, or an older version, may have chosen otherwise. So figures are those
-    of the training's end, and a resume goes on as it was.
+    That is fp32 if the run was in it, and its number of threads. `told` is the run's own precision;
+    where that is auto, and for the threads, its environment.json says what it came to when it was
+    trained last: another machine, an older version or a busier hour may choose otherwise. So
+    figures are those of the training's end, and a resume goes on as it was. bfloat16 is not taken
+    up on a processor that has it not: it would be slow there.
     """
     run = run_of(path)
-    used = [told] if told != "auto" or run is None else _device_of(run).split(", ")
-    return replace(device, precision="fp32") if wanted == "auto" and "fp32" in used else device
+    used = _device_of(run).split(", ") if run else []
+    if wanted.precision == "auto" and "fp32" in (used if told == "auto" else [told]):
+        device = replace(device, precision="fp32")
+    threads = [int(part.split()[0]) for part in used if re.fullmatch(r"\d{1,4} threads?", part)]
+    if wanted.threads is None and device.place.type == "cpu" and threads:
+        device = with_threads(device, min(max(1, threads[0]), cores()))
+    return device
 
 
 def _device_of(run: Run) -> str:
-    """What the run's start recorded; empty where that is damaged or gone."""
+    """What its last training recorded, such as `cpu, 2 threads, fp32`; empty where that is lost."""
     try:
-        return str(json.loads(run.environment.read_bytes())["device"])
-    except (OSError, ValueError, KeyError, TypeError):
+        record = json.loads(run.environment.read_bytes())
+        return str([record, *record.get("resumed", ())][-1]["device"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""
 
 

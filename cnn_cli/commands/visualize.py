@@ -12,9 +12,9 @@ from cnn_cli.commands.outline import Outline
 from cnn_cli.commands.reporting import list_files, split_of
 from cnn_cli.commands.trained import (
     Trained,
+    as_it_was,
     evaluation_node,
     find,
-    in_its_precision,
     load,
     output_folder,
 )
@@ -44,7 +44,7 @@ def run(config: VisualizeConfig | PreviewConfig, overrides: list[str], folder: P
         path = find(config.checkpoint, config.run.root, display)
         trained = load(path, device, config.trust)
         told = trained.config["device"]["precision"]
-        device = in_its_precision(path, told, device, config.device.precision)
+        device = as_it_was(path, told, device, config.device)
         subject = _subject(config, overrides, trained, device, display)
     # All are drawn before a folder is made, so that a wrong request leaves nothing behind.
     pictures = _draw(config, overrides, subject, display)

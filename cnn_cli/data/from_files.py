@@ -66,7 +66,8 @@ def dataset_from_files(
     small = count * preprocessing.channels * preprocessing.size**2 <= resident_mb * 10**6
     splits: Mapping[str, Split] = decoded
     if small or cache:
-        splits = _load(decoded, small=small, keep=cache and count > 0)
+        splits, cached = _load(decoded, small=small, keep=cache and count > 0)
+        more = [*more, *cached]
     return Dataset(
         name,
         classes,
@@ -106,42 +107,62 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _load(decoded: Mapping[str, Decoded], *, small: bool, keep: bool) -> dict[str, Resident]:
-    """The same splits with all pictures read, in one go: into memory if small, else into a file."""
+def _load(
+    decoded: Mapping[str, Decoded], *, small: bool, keep: bool
+) -> tuple[dict[str, Split], list[str]]:
+    """The same splits with all pictures read, in one go: into memory if small, else into a file.
+
+    And a note on the file.
+    """
     splits = list(decoded.values())
+    paths = [path for split in splits for path in split.paths]
+    order = list(range(len(paths)))
+    if keep:  # by name: the array is the same whatever split a picture is in
+        order.sort(key=lambda number: str(paths[number]))
+    names = [name for split in splits for name in split.names]
     whole = Decoded(
-        [path for split in splits for path in split.paths],
-        torch.cat([split.labels for split in splits]),
-        [name for split in splits for name in split.names],
+        [paths[number] for number in order],
+        torch.cat([split.labels for split in splits])[order],
+        [names[number] for number in order],
         splits[0].preprocessing,
         splits[0].workers,
     )
-    images = _kept(whole) if keep else _read(whole, _empty(whole))
-    blocks = torch.split(images, [len(split) for split in splits])
-    kind = Resident if small else kept_pictures.Mapped
-    return {
-        part: kind(images, split.labels, split.names, split.paths)
-        for (part, split), images in zip(decoded.items(), blocks, strict=True)
-    }
+    images, notes = _kept(whole) if keep else (_read(whole, _empty(whole)), [])
+    lengths = [len(split) for split in splits]
+    rows = torch.split(torch.tensor(order, dtype=torch.int64).argsort(), lengths)
+    made: dict[str, Split] = {}
+    for (part, split), own, block in zip(
+        decoded.items(), rows, torch.split(images, lengths), strict=True
+    ):
+        about = split.labels, split.names, split.paths
+        if not small:
+            made[part] = kept_pictures.Mapped(images, own, *about)
+        else:  # without a cache they are in order already, and are not copied
+            made[part] = Resident(kept_pictures.pictures(images, own) if keep else block, *about)
+    return made, notes
 
 
-def _kept(whole: Decoded) -> Tensor:
-    """The pictures from the cache, decoded into it where they are not there yet."""
+def _kept(whole: Decoded) -> tuple[Tensor, list[str]]:
+    """The pictures from the cache, decoded into it where they are not there yet; and a note."""
     place = kept_pictures.place_of(whole)
-    with locked(place.parent, place.stem):  # a second process waits, and then finds them
-        found = kept_pictures.find(whole)
+    found = kept_pictures.find(place, whole)
+    if found is not None:
+        return found, [f"{len(whole)} pictures from dataset.cache, decoded before: {place}"]
+    with locked(place.parent, place.stem, "dataset.cache=true"):  # others wait, and then find them
+        found = kept_pictures.find(place, whole)
         if found is None:
-            writer = kept_pictures.Writer(whole)
+            writer = kept_pictures.Writer(place, whole)
             try:
                 _read(whole, writer.images)
             except BaseException:
                 writer.drop()
                 raise
             writer.finish()
-            found = kept_pictures.find(whole)
+            found = kept_pictures.find(place, whole)
     if found is None:
         raise UserError(f"dataset.cache=true: {place} cannot be read back; set it to false")
-    return found
+    told = f"dataset.cache: {len(whole)} pictures are decoded from here on: {place}"
+    return found, [f"{told} ({found.nbytes / 1e6:,.1f} MB; delete it as you like)"]
 
 
 def _empty(whole: Decoded) -> Tensor:

@@ -25,13 +25,16 @@ def places(root: Path) -> list[Path]:
 
 
 @contextmanager
-def locked(root: Path, name: str) -> Iterator[None]:
-    """Have the data set `name` under `root` to oneself; others wait. UserError if read-only."""
+def locked(root: Path, name: str, key: str = "dataset.root") -> Iterator[None]:
+    """Have the data set `name` under `root` to oneself; others wait.
+
+    Raises UserError that begins with `key`, the setting that says so, where it cannot be written.
+    """
     try:
         root.mkdir(parents=True, exist_ok=True)
         file = (root / f".{name}.lock").open("w")
     except OSError as error:
-        raise UserError(f"dataset.root: cannot write to {root}: {error.strerror}") from error
+        raise UserError(f"{key}: cannot write to {root}: {error.strerror}") from error
     with file:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -33,6 +33,7 @@ def expected(task: Task, state: TrainState, per_step: float) -> Costing:
         closing = whole * FORWARD * len(task.dataset.val) / task.batch_size
         costs = Costs(whole * augmentation.pixels_ahead(progress), closing)
         seconds = state.elapsed + task.calendar.seconds(costs, state.step, state.total)
+    seconds = min(seconds, task.max_seconds)
     validated = costs.closing / task.trainer.validate_every
     epoch = costs.step * task.plan.steps_per_epoch + validated
     return Costing(seconds, epoch, peak_memory(task.device), disk(task, state))

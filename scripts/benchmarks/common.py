@@ -14,10 +14,12 @@ from typing import Any
 
 import torch
 import torchvision
+from results import refuse
 from rich.console import Console
 from rich.table import Table
 
 from cnn_cli.device import has_amx
+from cnn_cli.errors import closest
 
 Rows = list[dict[str, Any]]
 CLEAR = "\x1b[K"
@@ -141,5 +143,5 @@ def refuse_unknown(names: Sequence[str], known: Mapping[str, object]) -> None:
     """End the program where a name is none of those known."""
     for name in names:
         if name not in known:
-            print(f"benchmark: no {name} here; there are {', '.join(known)}", file=sys.stderr)
-            raise SystemExit(2)
+            near = closest(name, known)
+            refuse("benchmark", f"no {name} here{near}; there are {', '.join(known)}")

@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "sidecar": "files",
     "run": "errors files sidecar",
     "lock": "errors files run",
-    "device": "errors sections",
+    "processors": "",
+    "device": "errors processors sections",
     "engine": (
         f"{CONTRACTS} sections device files sidecar signals run augmentation.pipeline"
         " optim.schedules engine"
@@ -64,8 +65,8 @@ MAY_IMPORT = {
     ),
     "commands": (
         f"{CONTRACTS} paths checking resolving config config_text sections inputs build pretrained"
-        " device files sidecar signals run lock reports engine report visualize export data"
-        " augmentation models optim comparison listing plain commands"
+        " processors device files sidecar signals run lock reports engine report visualize export"
+        " data augmentation models optim comparison listing plain commands"
     ),
     "spaces": "errors",
     "arguments": "errors spaces",
@@ -87,6 +88,7 @@ MAY_IMPORT = {
     ),
     "cli": (
         "errors signals paths config arguments plain help pages explain compose commands completion"
+        " processors"
     ),
     "__init__": "",
     "__main__": "cli",
@@ -95,7 +97,7 @@ SEES_HYDRA = {"cli", "compose", "recorded", "guard", "explain", "resolving", "co
 SEES_HYDRA |= {"destinations", "preview"}
 QUICK = {"__init__", "errors", "limits", "paths", "cli", "arguments", "compose", "config"}
 QUICK |= {"sections", "help", "pages", "sources", "spaces", "completion", "plain", "comparison"}
-QUICK |= {"listing"}
+QUICK |= {"listing", "processors"}
 """Imported for every `--help` and every mistake at the prompt: none of these may load torch."""
 
 SLOW = {"torchvision", "sklearn", "matplotlib", "tensorboard", "scipy"}

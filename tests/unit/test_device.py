@@ -13,11 +13,11 @@ from cnn_cli.device import (
     Device,
     available,
     choose,
-    cores,
     keep_memory,
     set_deterministic,
 )
 from cnn_cli.errors import UserError
+from cnn_cli.processors import cores
 from cnn_cli.sections import DeviceConfig
 
 

@@ -36,10 +36,10 @@ class FakeTrial:
     def __init__(self, *_: Any) -> None:
         pass
 
-    def steps(self, plan: Plan, _: float) -> tuple[float, ...]:
-        each = self.a_step + self.a_picture * plan.batch_size
-        FakeTrial.now += 4 * each
-        return (each,) * 3
+    def steps(self, plan: Plan, seconds: float) -> tuple[float, ...]:
+        each, count = self.a_step + self.a_picture * plan.batch_size, 3 if seconds else 1
+        FakeTrial.now += (count + bool(seconds)) * each  # the first of several warms up
+        return (each,) * count
 
     def validation(self, _: float) -> float:
         FakeTrial.now += 0.1
@@ -73,7 +73,8 @@ def test_a_budget_is_filled_with_steps_and_what_belongs_to_them(trial) -> None:
     assert (found.batch_size, found.note) == (256, "")
     assert found.pace.per_step == 0.256
     elapsed = found.pace.read_at
-    assert elapsed == pytest.approx(4 * 0.256 + 0.1 + 0.25)
+    probed = 0.032 + 0.032 + 0.064 + 0.128
+    assert elapsed == pytest.approx(probed + 4 * 0.256 + 0.1 + 0.25)
     spent = elapsed + found.total * 0.256 + (found.total // 39 + 1) * 0.75
     assert 600 - 0.256 - 0.25 * 0.75 < spent <= 600
 
@@ -87,6 +88,23 @@ def test_few_steps_mean_smaller_batches_down_to_a_floor(trial, budget, batch_siz
     assert (f"trainer.batch_size is {batch_size} instead of 256" in found.note) == (
         batch_size < 256
     )
+
+
+def test_no_step_is_timed_that_would_take_a_great_part_of_the_budget(trial) -> None:
+    """One of 4,096 pictures takes 41 s here; what is tried has to leave time for training."""
+    trial.a_picture = 0.01
+    found = fit(*asked("60s", 4096), SimpleNamespace())
+    assert found.batch_size <= 256
+    assert found.pace.read_at < 0.3 * 60
+    assert found.total > 50
+
+
+def test_a_budget_that_is_too_short_is_soon_refused(trial) -> None:
+    """A step of 4,096 pictures would take 200 s."""
+    trial.a_picture = 0.05
+    with pytest.raises(UserError, match="too short for one step"):
+        fit(*asked("2s", 4096), SimpleNamespace())
+    assert FakeTrial.now < 15
 
 
 def test_a_batch_stays_as_large_as_its_parts_need(trial) -> None:
@@ -250,7 +268,7 @@ def test_smaller_batches_are_tried_with_mirror_images_in_turn(monkeypatch) -> No
     monkeypatch.setattr(budgeting.Trial, "steps", watched)
     trained("turned", "trainer.budget=2s", "augmentation=alternating", "dataset.mirror=true",
             "trainer.batch_size=64")  # fmt: skip
-    assert tried[:2] == [64, 32]
+    assert tried[2:4] == [64, 32]  # after two short steps
 
 
 def test_a_check_of_the_set_up_takes_a_budget(capsys) -> None:

@@ -152,3 +152,19 @@ def test_a_signal_in_the_report_says_how_to_come_by_it(monkeypatch, capsys):
     monkeypatch.setattr(concluding, "publish", interrupted)
     assert main(["train", *SMALL, "trainer.epochs=1", "run.name=cut"]) == 130
     assert " resume=runs/cut" in capsys.readouterr().out
+
+
+def test_a_new_run_takes_the_threads_that_others_leave(monkeypatch, capsys):
+    own = [word for word in SMALL if not word.startswith("device")]
+    monkeypatch.setattr("cnn_cli.device.cores", lambda: 4)
+    monkeypatch.setattr(train, "free_cores", lambda: 2)
+    assert main(["train", *own, "trainer.epochs=1", "run.name=beside"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "others keep 2 of 4 processors busy" in said
+    record = json.loads(Path("runs/beside/environment.json").read_text())
+    assert "2 threads" in record["device"]
+    assert main(["train", *own, "trainer.epochs=1", "device.threads=3", "run.name=told"]) == 0
+    assert "processors busy" not in capsys.readouterr().out
+    record = json.loads(Path("runs/told/environment.json").read_text())
+    assert "3 threads" in record["device"]
+    torch.set_num_threads(1)

@@ -1,11 +1,18 @@
 """Where commands write: a new folder each time, never over what is there."""
 
+import json
+from dataclasses import replace
+
 import pytest
+import torch
 from torch import nn
 
-from cnn_cli.commands.trained import Trained, evaluation_node, output_folder
+from cnn_cli.commands import trained
+from cnn_cli.commands.trained import Trained, as_it_was, evaluation_node, output_folder
 from cnn_cli.data.contract import Preprocessing
+from cnn_cli.device import Device
 from cnn_cli.errors import UserError
+from cnn_cli.sections import DeviceConfig
 
 
 def test_an_output_folder_must_be_empty(tmp_path):
@@ -46,3 +53,63 @@ def test_of_another_folder_all_pictures_are_the_test(tmp_path, node, overrides, 
     config = {"dataset": {"root": "old", "test_fraction": 0.1}}
     trained = Trained(nn.Identity(), (), Preprocessing(1, 8), config, 0, 0.0, "", tmp_path)
     assert evaluation_node(node, trained, overrides).get("test_fraction") == expected
+
+
+OPEN = DeviceConfig(
+    name="cpu", precision="auto", graph=True, compile=False, channels_last=True,
+    deterministic=False, threads=None, workers=0,
+)  # fmt: skip
+HERE = Device(torch.device("cpu"), "bf16", True, False, threads=4, workers=0)
+
+
+@pytest.fixture
+def checkpoint(tmp_path, monkeypatch):
+    """Of a run that was recorded with `record`, on a machine with six processors."""
+    monkeypatch.setattr(trained, "cores", lambda: 6)
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.yaml").write_text("")
+
+    def of(record):
+        (folder / "environment.json").write_text(record)
+        return folder / "checkpoints" / "step-4.ckpt"
+
+    yield of
+    torch.set_num_threads(1)
+
+
+def device(text, *resumed):
+    return json.dumps({"device": text, "resumed": [{"device": other} for other in resumed]})
+
+
+@pytest.mark.parametrize(
+    ("record", "told", "precision", "threads"),
+    [
+        (device("cpu, 2 threads, fp32, channels_last"), "auto", "fp32", 2),
+        (device("cpu, 1 thread, bf16, channels_last"), "auto", "bf16", 1),
+        (device("cpu, 1 thread, bf16", "cpu, 3 threads, fp32"), "auto", "fp32", 3),
+        (device("cpu, 9 threads, bf16, channels_last"), "fp32", "fp32", 6),
+        (device("NVIDIA H100, bf16, channels_last"), "auto", "bf16", 4),
+        ("{", "auto", "bf16", 4),
+        ("[]", "auto", "bf16", 4),
+        ('{"device": "cpu, 0 threads, fp32"}', "auto", "fp32", 1),
+        ('{"device": 3, "resumed": 4}', "auto", "bf16", 4),
+    ],
+)
+def test_a_run_keeps_its_arithmetic(checkpoint, record, told, precision, threads):
+    found = as_it_was(checkpoint(record), told, HERE, OPEN)
+    assert (found.precision, found.threads) == (precision, threads)
+    if threads != HERE.threads:
+        assert torch.get_num_threads() == threads
+
+
+def test_what_is_asked_for_now_is_taken(checkpoint):
+    record = device("cpu, 2 threads, fp32, channels_last")
+    wanted = replace(OPEN, precision="bf16", threads=4)
+    assert as_it_was(checkpoint(record), "auto", HERE, wanted) == HERE
+
+
+def test_a_gpu_needs_no_threads(checkpoint):
+    there = replace(HERE, place=torch.device("cuda"))
+    found = as_it_was(checkpoint(device("cpu, 2 threads, fp32")), "auto", there, OPEN)
+    assert found == replace(there, precision="fp32")

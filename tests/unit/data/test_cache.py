@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 
 from cnn_cli import files
-from cnn_cli.data import cache, decoding
+from cnn_cli.data import cache, decoding, from_files
 from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.data.decoding import Decoded
 from cnn_cli.data.image_folder import image_folder
@@ -85,7 +86,7 @@ def test_a_changed_file_another_size_and_another_set_are_other_arrays(root: Path
     Image.new("RGB", (12, 10), "red").save(file)
     os.utime(file, (1, 1))
     after = load(root)
-    assert len(arrays()) == 4
+    assert len(arrays()) == 3  # the old one of these files is of no use any more
     whole = [after.train, after.val, after.test]
     reds = [s.take(torch.tensor([i])).images.float().mean((0, 2, 3)).tolist()
             for s in whole for i, name in enumerate(s.names) if name == "dark/3.png"]  # fmt: skip
@@ -124,14 +125,60 @@ def test_a_picture_that_cannot_be_read_leaves_nothing(root: Path) -> None:
     assert not list((Path.home() / cache.FOLDER).glob(".*.tmp"))
 
 
-def test_two_first_starts_at_once_end_with_one_array(root: Path) -> None:
+def test_another_split_finds_the_same_array(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fold(number: int) -> Dataset:
+        return image_folder(
+            FORM, root=str(root), val_fraction=0.3, test_fraction=0.2,
+            selection=replace(ALL, folds=3, fold=number), resident_mb=0, workers=0, cache=True,
+        )  # fmt: skip
+
+    load(root)
+    plain, pictures = load(root, keep=False), {}
+    for split in (plain.train, plain.val, plain.test):
+        pictures |= dict(zip(split.names, split.take(torch.arange(len(split))).images, strict=True))
+    monkeypatch.setattr(decoding, "read_image", refuse)
+    for number in (1, 2, 3):
+        found = fold(number)
+        for split in (found.train, found.val, found.test):
+            images = split.take(torch.arange(len(split))).images
+            for name, image in zip(split.names, images, strict=True):
+                assert torch.equal(image, pictures[name])
+    assert len(arrays()) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_the_key(root: Path) -> None:
+    folder = Path.home() / cache.FOLDER
+    folder.parent.mkdir(parents=True)
+    folder.write_text("in its place")
+    with pytest.raises(UserError, match=r"^dataset\.cache=true: cannot write to .*pictures"):
+        load(root)
+
+
+def test_an_array_is_used_where_nothing_can_be_written(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = load(root).train.take(torch.arange(9)).images
+    monkeypatch.setattr(from_files, "locked", refuse)
+    assert torch.equal(load(root).train.take(torch.arange(9)).images, images)
+
+
+def counted(root: Path, counts: "multiprocessing.queues.Queue[int]") -> None:
+    read, found = decoding.read_image, []
+    decoding.read_image = lambda *given: found.append(1) or read(*given)  # type: ignore[func-returns-value]
+    load(root)
+    counts.put(len(found))
+
+
+def test_two_first_starts_at_once_decode_each_picture_once(root: Path) -> None:
     context = multiprocessing.get_context("fork")
-    both = [context.Process(target=load, args=(root,)) for _ in range(2)]
+    counts = context.Queue()
+    both = [context.Process(target=counted, args=(root, counts)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
+    assert sorted(counts.get() for _ in both) == [0, 40]
     assert len(arrays()) == 1
 
 
