@@ -205,17 +205,18 @@ def check_components(
     if form and first:
         given = pretrained.settings(overrides)
         form = dataclasses.replace(form, **pretrained.adopted(form, first.preprocessing, given))
-    _attempt(
+    ops = _attempt(
         problems,
-        lambda node: _check_model(node, form, values.get("trainer"), trust, first),
-        values.get("model"),
-    )
-    _attempt(
-        problems,
-        lambda node: _check_augmentation(
-            augmentation(node, 0, trust), form, values.get("model"), trust
+        lambda node: _check_window(
+            augmentation(node, 0, trust), form if "model" in values else None
         ),
         values.get("augmentation"),
+    )
+    sides = ops.sides(form.size) if ops and form else []
+    _attempt(
+        problems,
+        lambda node: _check_model(node, form, values.get("trainer"), trust, first, sides),
+        values.get("model"),
     )
     return list(dict.fromkeys(problems))
 
@@ -242,7 +243,9 @@ def _check_model(
     trainer: Any,
     trust: Trust,
     first: pretrained.Pretrained | None,
+    sides: Sequence[int],
 ) -> None:
+    """`sides` are the sizes that augmentation gives to pictures."""
     if form is None:  # its own fault is told already; the arguments can be checked all the same
         target = locate("model._target_", node.get("_target_"), "model", trust)
         supplied = {"in_channels": 1, "num_classes": CLASSES, "image_size": 1}
@@ -253,27 +256,24 @@ def _check_model(
         network = model(node, plain, CLASSES, 0, trust)
         pretrained.prepare(network, node, first, None)
         check_output(network, form.channels, form.size)
+        others = [side for side in sides if side != form.size]
+        for side in others:
+            check_smaller(network, form.channels, form.size, side)
         given = trainer if isinstance(trainer, Mapping) else {}
         batch_size, parts = given.get("batch_size"), given.get("accumulate")
         right = [type(n) is int and n > 0 for n in (batch_size, parts)]
         if isinstance(batch_size, int) and isinstance(parts, int) and all(right):
-            check_training(network, form.channels, form.size, batch_size, parts)
+            for side in (form.size, *others):
+                check_training(network, form.channels, side, batch_size, parts)
 
 
-def _check_augmentation(
-    ops: Augmentation, form: Preprocessing | None, node: Any, trust: Trust
-) -> None:
-    """Whether pictures are large enough for the crop, and the model takes those of every size."""
-    if form is None or not isinstance(node, Mapping):
-        return
+def _check_window(ops: Augmentation, form: Preprocessing | None) -> Augmentation:
     try:
-        ops.window(form.size)
+        if form is not None:
+            ops.window(form.size)
     except ValueError as error:
         raise UserError(f"augmentation.ops.{next(iter(ops.ops))}.{error}") from error
-    plain = dataclasses.replace(form, mean=None, std=None)
-    for side in ops.sides(form.size):
-        with torch.device("meta"):
-            check_smaller(model(node, plain, CLASSES, 0, trust), form.channels, form.size, side)
+    return ops
 
 
 def flat(config: Config) -> dict[str, str | int | float | bool]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STATISTICS = Path("/proc/stat")
-WORK = (0, 2, 5, 6, 7)
+WORK, NICED = (0, 2, 5, 6, 7), 1
 """Columns of a processor in /proc/stat that are work which does not give way: user, system,
-interrupts of both kinds, and what a virtual machine's host took. Niced work gives way."""
+interrupts of both kinds, and what a virtual machine's host took; and the one of niced work, which
+gives way to all that is not niced itself."""
 SHORTEST, LONGEST = 0.2, 20.0
 """Seconds over which the others' work is seen: less tells little, more nothing of now."""
 
@@ -28,7 +29,7 @@ def cores() -> int:
 
     OMP_NUM_THREADS is heeded, by which schedulers and people tell programs to take fewer.
     """
-    limits = [len(_mine()) or os.cpu_count() or 1, _quota(), _told() or sys.maxsize]
+    limits = [len(_mine()) or os.cpu_count() or 1, _quota(), told() or sys.maxsize]
     return max(1, min(limits))
 
 
@@ -39,7 +40,7 @@ def free_cores() -> int:
     and two threads beside another busy process take five times as long as one. With OMP_NUM_THREADS
     it is that number, which somebody has decided on.
     """
-    if _told() or not _mine():
+    if told() or not _mine():
         return cores()
     return max(1, min(cores(), round(len(_mine()) - _taken())))
 
@@ -66,8 +67,11 @@ def _read() -> Reading | None:
     except (OSError, ValueError, AttributeError):  # not Linux
         return None
     names = {f"cpu{number}" for number in _mine()}
+    columns = (*WORK, NICED) if os.nice(0) > 0 else WORK
     counted = [line.split() for line in lines]
-    work = sum(int(words[1 + column]) for words in counted if words[0] in names for column in WORK)
+    work = sum(
+        int(words[1 + column]) for words in counted if words[0] in names for column in columns
+    )
     own = sum(os.times()[:4])
     return Reading(time.monotonic(), work / ticks, own)
 
@@ -77,10 +81,10 @@ def _mine() -> set[int]:
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
-def _told() -> int:
+def told() -> int:
     """OMP_NUM_THREADS; 0 where it is not set."""
-    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return int(told) if told.isdigit() else 0
+    text = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(text) if text.isdigit() else 0
 
 
 def _quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

@@ -68,6 +68,8 @@ class Augmentation:
         self._first: dict[str, Tensor] = {}
         self.mixes = any(getattr(op, "mixes", True) for op in self.ops.values())
         """whether an op may change targets"""
+        self.resizes = any(map(_resizes, self.ops.values()))
+        """whether an op changes the pictures' size"""
 
     def of(self, plan: Plan) -> "Augmentation":
         """The same for batches of another plan."""
@@ -97,7 +99,9 @@ class Augmentation:
         return (side / size) ** 2
 
     def pixels_ahead(self, progress: float) -> float:
-        """The mean of `pixels` from `progress` to the end."""
+        """The mean of `pixels` from `progress` to the end; at the end, what it is there."""
+        if progress >= 1:
+            return self.pixels(progress)
         total, begin = 0.0, progress
         for end in [*sorted(share for share in self.until.values() if share > progress), 1.0]:
             total += (end - begin) * self.pixels(begin)

@@ -67,6 +67,8 @@ def fit(config: TrainConfig, task: Task, state: TrainState) -> Fit:
     """
     start, text = time.monotonic(), str(config.trainer.budget)
     budget, trial = in_seconds(text), Trial(task, state)
+    augmentation = task.settings.augmentation
+    ahead = augmentation.pixels_ahead(0.0) / augmentation.pixels(0.0)
     first = _first_size(task, trial, budget)
     size: int | None = first
     tried: list[tuple[int, Pace, int]] = []
@@ -75,7 +77,7 @@ def fit(config: TrainConfig, task: Task, state: TrainState) -> Fit:
     validation, (save, written) = trial.validation(budget), trial.save()
     while size is not None:
         each = median(steps)
-        pace = Pace(budget, each, (validation + save) / each, save, recent=steps)
+        pace = Pace(budget, each, (validation + save) / each, save, recent=steps, ahead=ahead)
         elapsed = time.monotonic() - start
         total = _last_step(task, size, pace, elapsed)
         if tried and total < WORTHWHILE * _last_step(task, *tried[-1][:2], elapsed):

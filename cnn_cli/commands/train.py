@@ -127,9 +127,16 @@ def _considerate(
 ) -> tuple[Device, list[str]]:
     """The device as a resumed run had it, or with threads for the processors that are free."""
     if path is not None:
-        return as_it_was(path, config.device.precision, device, config.device), []
+        before = as_it_was(path, config.device.precision, device, config.device)
+        few, all_ = before.threads, device.threads
+        told = (
+            f"{few} of {all_} threads, as in this run before (device.threads={all_} takes them all)"
+        )
+        return before, [told] * (few < all_)
+    if device.place.type != "cpu" or config.device.threads is not None:
+        return device, []
     free = free_cores()
-    if device.place.type != "cpu" or config.device.threads is not None or free >= device.threads:
+    if free >= device.threads:
         return device, []
     note = (
         f"others keep {device.threads - free} of {device.threads} processors busy, and threads that"

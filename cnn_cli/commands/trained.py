@@ -24,6 +24,7 @@ from cnn_cli.engine.views import TTA, Views
 from cnn_cli.errors import UserError
 from cnn_cli.files import check_output
 from cnn_cli.processors import cores
+from cnn_cli.processors import told as told_threads
 from cnn_cli.run import Run, find_checkpoint, new_folder, run_of, stamp
 from cnn_cli.sections import DeviceConfig
 
@@ -103,7 +104,7 @@ def as_it_was(path: Path, told: str, device: Device, wanted: DeviceConfig) -> De
     if wanted.precision == "auto" and "fp32" in (used if told == "auto" else [told]):
         device = replace(device, precision="fp32")
     threads = [int(part.split()[0]) for part in used if re.fullmatch(r"\d{1,4} threads?", part)]
-    if wanted.threads is None and device.place.type == "cpu" and threads:
+    if wanted.threads is None and device.place.type == "cpu" and threads and not told_threads():
         device = with_threads(device, min(max(1, threads[0]), cores()))
     return device
 

@@ -8,6 +8,7 @@ by their names, whatever split they are in: folds and other shares of validation
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -143,11 +144,12 @@ class Writer:
         try:
             self._array.flush()
             move_into_place(self._own, self._place)
-            for old in self._place.parent.glob(f"{names}-*.npy"):
-                if old != self._place:
-                    old.unlink(missing_ok=True)
         except OSError as error:
             raise self._failed(error) from error
+        for old in self._place.parent.glob(f"{names}-*.npy"):
+            if old != self._place:
+                with suppress(OSError):  # another one's, or in use on Windows: it only takes space
+                    old.unlink()
 
     def drop(self) -> None:
         """Leave nothing of it."""

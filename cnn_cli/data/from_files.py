@@ -148,7 +148,8 @@ def _kept(whole: Decoded) -> tuple[Tensor, list[str]]:
     found = kept_pictures.find(place, whole)
     if found is not None:
         return found, [f"{len(whole)} pictures from dataset.cache, decoded before: {place}"]
-    with locked(place.parent, place.stem, "dataset.cache=true"):  # others wait, and then find them
+    names = place.name.partition("-")[0]
+    with locked(place.parent, names, "dataset.cache=true"):  # others wait, and then find them
         found = kept_pictures.find(place, whole)
         if found is None:
             writer = kept_pictures.Writer(place, whole)
@@ -162,7 +163,7 @@ def _kept(whole: Decoded) -> tuple[Tensor, list[str]]:
     if found is None:
         raise UserError(f"dataset.cache=true: {place} cannot be read back; set it to false")
     told = f"dataset.cache: {len(whole)} pictures are decoded from here on: {place}"
-    return found, [f"{told} ({found.nbytes / 1e6:,.1f} MB; delete it as you like)"]
+    return found, [f"{told} ({max(1, found.nbytes // 1000):,} kB; delete it as you like)"]
 
 
 def _empty(whole: Decoded) -> Tensor:

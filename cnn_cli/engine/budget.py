@@ -90,10 +90,12 @@ class Pace:
     """elapsed time there, counted on by what is no step"""
     recent: tuple[float, ...] = field(default=())
     """seconds a step in the last readings"""
+    ahead: float = 1.0
+    """mean seconds of the steps to come, as a multiple: pictures may be small at first"""
 
     @property
     def costs(self) -> Costs:
-        return Costs(self.per_step, self.closing * self.per_step, self.saving)
+        return Costs(self.per_step * self.ahead, self.closing * self.per_step, self.saving)
 
     def left(self, elapsed: float) -> float:
         """Seconds for all that is to come, with some kept back for the last validation."""
@@ -122,6 +124,12 @@ class Pace:
         return replace(
             self, per_step=median(recent), recent=recent, read_step=step, read_at=elapsed
         )
+
+    def resized(self, factor: float) -> "Pace":
+        """From here on a step takes `factor` times as long, and a validation as long as before."""
+        recent = tuple(seconds * factor for seconds in self.recent)
+        longer, fewer = self.per_step * factor, self.closing / factor
+        return replace(self, per_step=longer, closing=fewer, recent=recent)
 
     def closed(self, seconds: float) -> "Pace":
         """After a validation and save that took so long."""

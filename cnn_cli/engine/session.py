@@ -1,6 +1,7 @@
 """The clock of one stretch of training: elapsed time, readings, pace under a budget, estimates."""
 
 import time
+from dataclasses import replace
 
 from cnn_cli.engine.budget import READ_EVERY, Pace, corrected, ends_here
 from cnn_cli.engine.display import Display
@@ -22,6 +23,8 @@ class Session:
         self._epoch_first = self._checked = self._first = state.step
         self._warm: float | None = None
         """when the first step was done"""
+        self._pixels = task.settings.augmentation.pixels(state.progress())
+        """share of a picture's pixels that a step works on"""
 
     def lap(self) -> float:
         """Count the time until now; gives the seconds since the last call."""
@@ -37,9 +40,21 @@ class Session:
             self.task.device.synchronize()
             self.lap()
             self._warm = self._mark
+        if self.state.pace is not None:
+            self._resize(self.state.pace)
         pace = self.state.pace
         due = self._mark - self._read_at > READ_EVERY
         return due or (pace is not None and pace.is_due(self.state.elapsed))
+
+    def _resize(self, pace: Pace) -> None:
+        """Have the pace know where pictures get another size."""
+        augmentation, progress = self.task.settings.augmentation, self.state.progress()
+        if not augmentation.resizes:
+            return
+        pixels = augmentation.pixels(progress)
+        ahead = augmentation.pixels_ahead(progress) / pixels
+        self.state.pace = replace(pace.resized(pixels / self._pixels), ahead=ahead)
+        self._pixels = pixels
 
     def read(self) -> bool:
         """Look at the steps since the last reading; gives whether the person should see them.

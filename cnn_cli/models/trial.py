@@ -30,13 +30,11 @@ def check_output(network: nn.Module, channels: int, size: int) -> None:
 
 def check_smaller(network: nn.Module, channels: int, size: int, side: int) -> None:
     """Raise UserError unless `network`, for pictures of `size` pixels, takes those of `side`."""
-    if side == size:
-        return
     try:
         check_output(network, channels, side)
     except UserError as error:
         raise UserError(
-            f"augmentation: shrinks pictures from {size} to {side} pixels; {error}"
+            f"augmentation: shrinks pictures from {size}x{size} to {side}x{side}; {error}"
             " (take another augmentation, or a model with global pooling)"
         ) from error
 

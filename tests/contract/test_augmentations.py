@@ -57,7 +57,8 @@ def test_pictures_and_targets_keep_their_form(name: str, dataset: str) -> None:
     augmentation, images = make(name, dataset)
     kept = images.clone()
     out, soft = augmentation(images, targets(), step=0, cropped=False)
-    assert out.shape == images.shape
+    (side, *_) = augmentation.sides(images.shape[-1])
+    assert out.shape == (*images.shape[:2], side, side)
     assert out.dtype in (torch.uint8, torch.float32)
     assert 0 <= out.min() <= out.max() <= (255 if out.dtype == torch.uint8 else 1)
     assert soft.shape == (N, CLASSES)

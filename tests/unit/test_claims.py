@@ -129,7 +129,9 @@ def test_what_is_measured_is_not_run_again(
         return Done()
 
     monkeypatch.setattr(claims.subprocess, "run", train)
+    monkeypatch.setattr(claims.results, "_git", lambda *words: "abc" * (words[0] == "rev-parse"))
     assert claims.main(["run", "dataset.root=/y"]) == 0
+    assert {row["commit"] for row in claims.results.rows(claims.RESULTS)[1:]} == {"abc"}
     assert [words[:2] for words in asked] == [
         ["run.name=base", "trainer.epochs=3"],
         ["experiment=small", "model.weights=base"],

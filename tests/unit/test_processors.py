@@ -113,3 +113,7 @@ def test_the_system_counts_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     found = processors._read()
     assert found is not None
     assert found.work == pytest.approx(130 / os.sysconf("SC_CLK_TCK"))
+    monkeypatch.setattr(os, "nice", lambda _: 5)  # this process is niced, as others may be
+    found = processors._read()
+    assert found is not None
+    assert found.work == pytest.approx(180 / os.sysconf("SC_CLK_TCK"))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.cli import main
 from cnn_cli.commands import budgeting
 from cnn_cli.commands.budgeting import fit
@@ -64,8 +65,9 @@ def asked(budget: str, batch_size: int = 256, accumulate: int = 1) -> tuple[Any,
     trainer = SimpleNamespace(
         budget=budget, accumulate=accumulate, validate_every=1, checkpoint_every=None
     )
-    task = SimpleNamespace(plan=Plan(10_000, batch_size, None), batch_size=batch_size)
-    return SimpleNamespace(trainer=trainer), SimpleNamespace(**vars(task), trainer=trainer)
+    own = {"plan": Plan(10_000, batch_size, None), "batch_size": batch_size, "trainer": trainer}
+    task = SimpleNamespace(**own, settings=SimpleNamespace(augmentation=Augmentation({}, 0)))
+    return SimpleNamespace(trainer=trainer), task
 
 
 def test_a_budget_is_filled_with_steps_and_what_belongs_to_them(trial) -> None:
@@ -91,8 +93,7 @@ def test_few_steps_mean_smaller_batches_down_to_a_floor(trial, budget, batch_siz
 
 
 def test_no_step_is_timed_that_would_take_a_great_part_of_the_budget(trial) -> None:
-    """One of 4,096 pictures takes 41 s here; what is tried has to leave time for training."""
-    trial.a_picture = 0.01
+    trial.a_picture = 0.01  # 41 s for 4,096
     found = fit(*asked("60s", 4096), SimpleNamespace())
     assert found.batch_size <= 256
     assert found.pace.read_at < 0.3 * 60
@@ -100,8 +101,7 @@ def test_no_step_is_timed_that_would_take_a_great_part_of_the_budget(trial) -> N
 
 
 def test_a_budget_that_is_too_short_is_soon_refused(trial) -> None:
-    """A step of 4,096 pictures would take 200 s."""
-    trial.a_picture = 0.05
+    trial.a_picture = 0.05  # 200 s for 4,096
     with pytest.raises(UserError, match="too short for one step"):
         fit(*asked("2s", 4096), SimpleNamespace())
     assert FakeTrial.now < 15

@@ -66,6 +66,7 @@ HERE = Device(torch.device("cpu"), "bf16", True, False, threads=4, workers=0)
 def checkpoint(tmp_path, monkeypatch):
     """Of a run that was recorded with `record`, on a machine with six processors."""
     monkeypatch.setattr(trained, "cores", lambda: 6)
+    monkeypatch.setattr(trained, "told_threads", lambda: 0)
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "config.yaml").write_text("")
@@ -113,3 +114,9 @@ def test_a_gpu_needs_no_threads(checkpoint):
     there = replace(HERE, place=torch.device("cuda"))
     found = as_it_was(checkpoint(device("cpu, 2 threads, fp32")), "auto", there, OPEN)
     assert found == replace(there, precision="fp32")
+
+
+def test_omp_num_threads_is_heeded(checkpoint, monkeypatch):
+    path = checkpoint(device("cpu, 2 threads, fp32"))
+    monkeypatch.setattr(trained, "told_threads", lambda: 4)
+    assert as_it_was(path, "auto", HERE, OPEN) == replace(HERE, precision="fp32")

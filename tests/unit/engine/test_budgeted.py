@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from cnn_cli.augmentation.pipeline import Augmentation
+from cnn_cli.augmentation.resizing import Downscale
 from cnn_cli.engine import checkpoint, session
 from cnn_cli.engine import train as loop
 from cnn_cli.engine.budget import Pace
@@ -115,6 +117,24 @@ def test_a_validation_that_takes_longer_than_was_guessed_is_learned_from(bench, 
     assert bench.train(task, state) == "finished"
     assert 14.5 < state.elapsed <= 16.0
     assert state.pace.costs.closing == VALIDATION + SAVE
+
+
+@pytest.mark.parametrize("ahead", [1.0, 2.5])
+def test_pictures_that_are_small_at_first_do_not_end_it_early(bench, monkeypatch, ahead):
+    """A step then takes four times as long, and the validation at the end as long as before."""
+    clock = Clock(lambda _: STEP if clock.progress[-1][1] >= 0.5 else STEP / 4)
+    clock.install(monkeypatch, real=False)
+    half = Augmentation({"downscale": Downscale(0.5)}, 0, {"downscale": 0.5})
+    task = endless(bench, batch_size=2, validate_every=1000)
+    task = replace(task, settings=replace(task.settings, augmentation=half))
+    state = begun(bench, task, 60.0, STEP / 4)
+    state.pace = replace(state.pace, closing=4 * state.pace.closing, ahead=ahead)
+    assert bench.train(task, state) == "finished"
+    assert 0.96 * 60 < state.elapsed < 1.03 * 60
+    assert clock.progress[-1][1] > 0.98
+    assert all(progress < 0.98 for share, progress in clock.progress if share < 0.9)
+    lines = [json.loads(line) for line in task.run.metrics.read_text().splitlines()]
+    assert [line["val"] is not None for line in lines[-3:]] == [False, False, True]
 
 
 def test_a_long_stall_at_the_end_is_the_end(bench, monkeypatch):
