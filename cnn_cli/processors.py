@@ -29,7 +29,7 @@ def cores() -> int:
 
     OMP_NUM_THREADS is heeded, by which schedulers and people tell programs to take fewer.
     """
-    limits = [len(_mine()) or os.cpu_count() or 1, _quota(), told() or sys.maxsize]
+    limits = [len(_mine()) or os.cpu_count() or 1, _quota(), told_threads() or sys.maxsize]
     return max(1, min(limits))
 
 
@@ -40,7 +40,7 @@ def free_cores() -> int:
     and two threads beside another busy process take five times as long as one. With OMP_NUM_THREADS
     it is that number, which somebody has decided on.
     """
-    if told() or not _mine():
+    if told_threads() or not _mine():
         return cores()
     return max(1, min(cores(), round(len(_mine()) - _taken())))
 
@@ -81,7 +81,7 @@ def _mine() -> set[int]:
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
-def told() -> int:
+def told_threads() -> int:
     """OMP_NUM_THREADS; 0 where it is not set."""
     text = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(text) if text.isdigit() else 0

@@ -60,10 +60,10 @@ class Fit:
 def fit(config: TrainConfig, task: Task, state: TrainState) -> Fit:
     """How many steps, and of how many pictures, fit into trainer.budget; `state` stays as it is.
 
-    Times a few steps of the batch as it is set, or of the largest half of a half that can be timed
-    in so short a time; then of half of it and so on while fewer than FEWEST_STEPS fit and half the
-    batch gives many more. What that takes counts: it is the elapsed time of the pace. Raises
-    UserError where not one step fits, or pictures cannot be read.
+    Times a few steps of the batch as it is set, or of the largest of its halves that can be timed
+    in a small part of the budget; then of half of that and so on while fewer than FEWEST_STEPS fit
+    and half the batch gives many more. What that takes counts: it is the elapsed time of the pace.
+    Raises UserError where not one step fits, or pictures cannot be read.
     """
     start, text = time.monotonic(), str(config.trainer.budget)
     budget, trial = in_seconds(text), Trial(task, state)

@@ -9,6 +9,7 @@ from cnn_cli.commands.reporting import evaluate, list_files
 from cnn_cli.commands.trained import (
     as_it_was,
     evaluation_node,
+    fewer_threads,
     find,
     load,
     output_folder,
@@ -31,12 +32,12 @@ def run(config: EvaluateConfig, overrides: list[str], folder: Path | None) -> in
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
     told = trained.config["device"]["precision"]
-    device = as_it_was(path, told, device, config.device)
+    every, device = device, as_it_was(path, told, device, config.device)
     requirements.check_sensible(wanted, trained.classes)
     node = evaluation_node(config.dataset, trained, overrides)
     trained = with_views(trained, config.tta, mirrored=bool(node.get("mirror")))
     dataset = build.dataset(node, trained.preprocessing, device.workers, config.trust)
-    for note in dataset.notes:
+    for note in (*fewer_threads(every, device), *dataset.notes):
         display.say(f"note: {note}", markup=False)
     display.say(
         f"{trained.title}, step {trained.step}, on the {config.split} split of {dataset.name}"

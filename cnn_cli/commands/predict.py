@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
 
@@ -38,7 +38,7 @@ def run(config: PredictConfig, overrides: list[str], folder: Path | None) -> int
     path = find(config.checkpoint, config.run.root, display)
     trained = load(path, device, config.trust)
     told = trained.config["device"]["precision"]
-    device = as_it_was(path, told, device, config.device)
+    device = as_it_was(path, told, device, replace(config.device, threads=device.threads))
     if config.threshold is not None and UNSURE in trained.classes:
         raise UserError(f"threshold: the model has a class named {UNSURE} of its own; leave it out")
     trained = with_temperature(trained, display) if config.calibrated else trained

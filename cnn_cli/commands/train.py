@@ -20,7 +20,7 @@ from cnn_cli.commands import (
 )
 from cnn_cli.commands.overview import overview, resume_command
 from cnn_cli.commands.requirements import Demands
-from cnn_cli.commands.trained import as_it_was, check_shapes, find
+from cnn_cli.commands.trained import as_it_was, check_shapes, fewer_threads, find
 from cnn_cli.config import TrainConfig, short_name
 from cnn_cli.device import Device, choose, with_threads
 from cnn_cli.engine import checkpoint
@@ -128,11 +128,7 @@ def _considerate(
     """The device as a resumed run had it, or with threads for the processors that are free."""
     if path is not None:
         before = as_it_was(path, config.device.precision, device, config.device)
-        few, all_ = before.threads, device.threads
-        told = (
-            f"{few} of {all_} threads, as in this run before (device.threads={all_} takes them all)"
-        )
-        return before, [told] * (few < all_)
+        return before, fewer_threads(device, before)
     if device.place.type != "cpu" or config.device.threads is not None:
         return device, []
     free = free_cores()

@@ -23,8 +23,7 @@ from cnn_cli.engine.predict import batch_size_for
 from cnn_cli.engine.views import TTA, Views
 from cnn_cli.errors import UserError
 from cnn_cli.files import check_output
-from cnn_cli.processors import cores
-from cnn_cli.processors import told as told_threads
+from cnn_cli.processors import cores, told_threads
 from cnn_cli.run import Run, find_checkpoint, new_folder, run_of, stamp
 from cnn_cli.sections import DeviceConfig
 
@@ -107,6 +106,15 @@ def as_it_was(path: Path, told: str, device: Device, wanted: DeviceConfig) -> De
     if wanted.threads is None and device.place.type == "cpu" and threads and not told_threads():
         device = with_threads(device, min(max(1, threads[0]), cores()))
     return device
+
+
+def fewer_threads(before: Device, device: Device) -> list[str]:
+    """A note where `device` has fewer threads than `before`, as its run had them; else none."""
+    few, every = device.threads, before.threads
+    told = (
+        f"{few} of {every} threads, as in this run before (device.threads={every} takes them all)"
+    )
+    return [told] * (few < every)
 
 
 def _device_of(run: Run) -> str:

@@ -44,7 +44,9 @@ def run(config: VisualizeConfig | PreviewConfig, overrides: list[str], folder: P
         path = find(config.checkpoint, config.run.root, display)
         trained = load(path, device, config.trust)
         told = trained.config["device"]["precision"]
-        device = as_it_was(path, told, device, config.device)
+        device = as_it_was(
+            path, told, device, dataclasses.replace(config.device, threads=device.threads)
+        )
         subject = _subject(config, overrides, trained, device, display)
     # All are drawn before a folder is made, so that a wrong request leaves nothing behind.
     pictures = _draw(config, overrides, subject, display)

@@ -8,7 +8,13 @@ import torch
 from torch import nn
 
 from cnn_cli.commands import trained
-from cnn_cli.commands.trained import Trained, as_it_was, evaluation_node, output_folder
+from cnn_cli.commands.trained import (
+    Trained,
+    as_it_was,
+    evaluation_node,
+    fewer_threads,
+    output_folder,
+)
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.device import Device
 from cnn_cli.errors import UserError
@@ -120,3 +126,9 @@ def test_omp_num_threads_is_heeded(checkpoint, monkeypatch):
     path = checkpoint(device("cpu, 2 threads, fp32"))
     monkeypatch.setattr(trained, "told_threads", lambda: 4)
     assert as_it_was(path, "auto", HERE, OPEN) == replace(HERE, precision="fp32")
+
+
+def test_fewer_threads_than_there_are_processors_are_told():
+    (note,) = fewer_threads(HERE, replace(HERE, threads=1))
+    assert note == "1 of 4 threads, as in this run before (device.threads=4 takes them all)"
+    assert fewer_threads(HERE, HERE) == []

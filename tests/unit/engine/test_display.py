@@ -109,3 +109,13 @@ def test_training_goes_on_when_the_reader_of_a_pipe_leaves(monkeypatch, tmp_path
             display.say("two")
     sys.stdout.close()
     assert (tmp_path / "log").read_text() == "two\n" * 3
+
+
+def test_what_a_thread_says_after_the_end_is_lost_and_raises_nothing(tmp_path):
+    """TensorBoard's own may find the disk full when the log is closed."""
+    display = Display(Console(file=io.StringIO()))
+    with display.logging(tmp_path / "log"):
+        display.say("in time")
+        _, log = display.consoles
+    log.print("too late")
+    assert (tmp_path / "log").read_text() == "in time\n"
