@@ -1,14 +1,23 @@
 """A short, wide network that learns fast: its first layer whitens the pictures and is not trained.
 
 After KellerJordan/cifar10-airbench (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
-section 3), with ReLU, which is faster than GELU on a CPU.
+section 3, and appendix A for the third convolution), by default with ReLU, which a CPU does faster
+than airbench's GELU.
 """
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from cnn_cli.limits import Count, Positive
-from cnn_cli.models.layers import GlobalMaxPool, OutputLayer, initialise
+from cnn_cli.models.layers import (
+    Activation,
+    GlobalMaxPool,
+    OutputLayer,
+    activation_layer,
+    initialise,
+)
 
 PATCH = 2
 """Side in pixels of the patches that the first layer looks at."""
@@ -24,9 +33,10 @@ class Whitened(nn.Module):
     """Input (N, in_channels, image_size, image_size) float, output logits (N, num_classes).
 
     The first layer turns each 2x2 patch into its principal components of unit variance and their
-    negatives; only its bias is trained. Then one group of two 3x3 convolutions for each entry of
-    `channels`, of which the first is followed by max pooling; the maximum of each map; a dense
-    layer without bias, times `scale`. Convolutions start as the identity of their first channels.
+    negatives; only its bias is trained. Then one group of `depth` 3x3 convolutions for each entry
+    of `channels`, of which the first is followed by max pooling, and where there are three a
+    shortcut leads round the other two; the maximum of each map; a dense layer without bias, times
+    `scale`. Convolutions start as the identity of their first channels.
     Norms have no scale, only a bias. `initialise` sets the first layer and must be called once
     before training; until then it passes the pixels of a patch on as they are.
     Raises ValueError where there is no group, or no patch in a picture.
@@ -40,6 +50,8 @@ class Whitened(nn.Module):
         *,
         channels: tuple[Count, ...],
         scale: Positive,
+        depth: Literal[2, 3] = 2,
+        activation: Activation = "relu",
     ) -> None:
         super().__init__()
         if not channels:
@@ -48,11 +60,11 @@ class Whitened(nn.Module):
             raise ValueError(f"image_size: {image_size} is too small; {PATCH} pixels at least")
         values = in_channels * PATCH**2
         self.whiten = nn.Conv2d(in_channels, 2 * values, PATCH)
-        self.activation = nn.ReLU()
+        self.activation = activation_layer(activation)
         self.stages = nn.Sequential()
         width, side = 2 * values, image_size - PATCH + 1
         for out in channels:
-            self.stages.append(Group(width, out, halve=side > 1))
+            self.stages.append(Group(width, out, activation, depth=depth, halve=side > 1))
             width, side = out, max(side // 2, 1)
         self.pool = GlobalMaxPool()
         self.head = OutputLayer(width, num_classes, bias=False)
@@ -82,24 +94,39 @@ class Whitened(nn.Module):
 
 
 class Group(nn.Module):
-    """(N, in, H, W) to (N, out, H // 2, W // 2): convolution, pooling, convolution.
+    """(N, in, H, W) to (N, out, H // 2, W // 2): convolution, pooling, one or two convolutions.
 
     A map of one pixel stays as it is: without `halve`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, halve: bool) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        activation: Activation,
+        *,
+        depth: int,
+        halve: bool,
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
         self.pool = nn.MaxPool2d(2) if halve else nn.Identity()
         self.norm1 = _norm(out_channels)
-        self.relu1 = nn.ReLU()
+        self.act1 = activation_layer(activation)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.norm2 = _norm(out_channels)
-        self.relu2 = nn.ReLU()
+        self.act2 = activation_layer(activation)
+        self.third = depth > 2
+        if self.third:
+            self.conv3 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+            self.norm3 = _norm(out_channels)
+            self.act3 = activation_layer(activation)
 
     def forward(self, maps: Tensor) -> Tensor:
-        maps = self.relu1(self.norm1(self.pool(self.conv1(maps))))
-        found: Tensor = self.relu2(self.norm2(self.conv2(maps)))
+        maps = self.act1(self.norm1(self.pool(self.conv1(maps))))
+        found: Tensor = self.act2(self.norm2(self.conv2(maps)))
+        if self.third:
+            found = self.act3(self.norm3(self.conv3(found)) + maps)
         return found
 
 

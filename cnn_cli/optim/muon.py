@@ -10,9 +10,9 @@ from torch.optim import Optimizer
 from cnn_cli.limits import Fraction, ProperFraction, Range
 
 Rate = Annotated[float, Range(0, 1, open_low=True)]
+NSSteps = Annotated[int, Range(1, 20)]
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic that pushes singular values from anywhere in (0, 1] to about 1."""
-ITERATIONS = 5
 TINY = 1e-12
 WIDE = 128
 """Rows from which a CPU multiplies matrices faster in bfloat16, conversion included."""
@@ -32,6 +32,9 @@ class Muon(Optimizer):
     All other parameters (norms, biases, dense layers) go by Nesterov momentum at `rest_lr`, those
     with weights to decay pulled by `weight_decay` of their group.
 
+    `ns_steps` of Newton-Schulz bring singular values of a thousandth and more to about 1; with
+    three, small ones stay smaller, which short trainings of wide networks stand (airbench).
+
     `products` is what Newton-Schulz may multiply matrices in: torch.bfloat16 where the hardware has
     it, whose errors it forgives.
     """
@@ -45,6 +48,7 @@ class Muon(Optimizer):
         rest_lr: Rate,
         rest_momentum: ProperFraction,
         weight_decay: Fraction,
+        ns_steps: NSSteps = 5,
         products: torch.dtype = torch.float32,
     ) -> None:
         groups: list[dict[str, Any]] = []
@@ -57,7 +61,8 @@ class Muon(Optimizer):
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         defaults["rest_lr"] = rest_lr
         super().__init__([group for group in groups if group["params"]], defaults)
-        self.defaults["products"] = products  # copies of an optimizer keep no other attributes
+        # copies of an optimizer keep no other attributes
+        self.defaults |= {"products": products, "ns_steps": ns_steps}
 
     _step_supports_amp_scaling = True
     """torch's mark of optimizers that leave a step undone where their `found_inf` is 1."""
@@ -92,7 +97,9 @@ class Muon(Optimizer):
         mixed = self._nesterov(kernels, group, bad, weight_decay=0.0)
         for places in _of_one_shape(mixed):
             updates = orthogonalised(
-                torch.stack([mixed[i] for i in places]), self.defaults["products"]
+                torch.stack([mixed[i] for i in places]),
+                self.defaults["products"],
+                self.defaults["ns_steps"],
             )
             for i, update in zip(places, updates, strict=True):
                 kernel, norm = kernels[i], self.state[kernels[i]]["norm"]
@@ -145,11 +152,13 @@ def _of_one_shape(tensors: list[Tensor]) -> list[list[int]]:
     return list(places.values())
 
 
-def orthogonalised(kernels: Tensor, products: torch.dtype = torch.float32) -> Tensor:
+def orthogonalised(
+    kernels: Tensor, products: torch.dtype = torch.float32, ns_steps: int = 5
+) -> Tensor:
     """The matrices (out, in * height * width) with their singular values brought to about 1 each.
 
-    `kernels` is (n, out, in, height, width). Five Newton-Schulz steps; on a GPU in bfloat16, on a
-    CPU large ones in `products`. A kernel of zeros stays zero. Keeps shape and dtype.
+    `kernels` is (n, out, in, height, width). `ns_steps` of Newton-Schulz; on a GPU in bfloat16, on
+    a CPU large ones in `products`. A kernel of zeros stays zero. Keeps shape and dtype.
     """
     rows = kernels.permute(0, 1, 3, 4, 2)  # channels last, as kernels lie in memory
     matrices = rows.flatten(2)
@@ -160,7 +169,7 @@ def orthogonalised(kernels: Tensor, products: torch.dtype = torch.float32) -> Te
     wide = matrices.shape[1] <= matrices.shape[2]
     x = matrices if wide else matrices.mT
     a, b, c = COEFFICIENTS
-    for _ in range(ITERATIONS):
+    for _ in range(ns_steps):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     made: Tensor = (x if wide else x.mT).to(kernels.dtype).reshape(rows.shape)
