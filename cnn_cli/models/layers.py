@@ -55,6 +55,17 @@ class OutputLayer(nn.Linear):
             return F.linear(features.float(), self.weight, self.bias)
 
 
+def exact_logits(network: nn.Module, num_classes: int) -> None:
+    """Make the last dense layer of a network an `OutputLayer`, where it gives the logits.
+
+    For networks of others, which end in an nn.Linear; weights and names stay as they are. One that
+    ends otherwise keeps the logits of its arithmetic.
+    """
+    dense = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    if dense and type(dense[-1]) is nn.Linear and dense[-1].out_features == num_classes:
+        dense[-1].__class__ = OutputLayer
+
+
 def activation_layer(name: Activation) -> nn.Module:
     """A new activation layer. Raises ValueError for an unknown name.
 

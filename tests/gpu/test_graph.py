@@ -24,6 +24,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "adam": ("optimizer=adam", "loss.class_weights=auto", "augmentation=strong"),
     "lion": ("optimizer=lion", "loss.focal_gamma=2", "augmentation=trivial"),
     "whitened": ("model=whitened", "augmentation=alternating", "device.precision=fp32"),
+    "deeper": ("model=whitened", "model.depth=3", "model.activation=gelu", "optimizer.ns_steps=3"),
     "fp16": ("optimizer=sgd", "device.precision=fp16", "trainer.ema_decay=0.9"),
     "until": ("augmentation.ops.rotation.until=0.5", "augmentation.ops.rotation.degrees=9"),
 }

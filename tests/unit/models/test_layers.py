@@ -6,6 +6,7 @@ from cnn_cli.models.layers import (
     OutputLayer,
     activation_layer,
     conv_block,
+    exact_logits,
     initialise,
     norm_layer,
     out_size,
@@ -43,6 +44,17 @@ def test_logits_are_not_rounded_where_the_layers_before_are() -> None:
     assert torch.equal(exact, plain(features.bfloat16().float()))
     assert len(exact.unique()) > 9900  # of 10,000
     assert len(rounded.unique()) < 2000
+
+
+def test_only_a_last_dense_layer_that_gives_the_logits_is_in_float32() -> None:
+    hidden, last = nn.Linear(4, 3), nn.Linear(3, 3)
+    exact_logits(nn.Sequential(hidden, nn.ReLU(), last), 3)
+    assert type(hidden) is nn.Linear
+    assert type(last) is OutputLayer
+    narrow = nn.Linear(4, 2)
+    exact_logits(nn.Sequential(narrow, nn.Identity()), 3)
+    assert type(narrow) is nn.Linear
+    exact_logits(nn.Sequential(nn.Conv2d(1, 3, 1), nn.Flatten()), 3)
 
 
 def test_the_gradient_of_a_layer_in_float32_goes_back_in_bfloat16() -> None:

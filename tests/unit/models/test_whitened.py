@@ -1,5 +1,7 @@
 """The fast network with a fixed first layer: whitening, start, and what is trained."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -7,9 +9,9 @@ from cnn_cli.models.classifier import Classifier, Normalize
 from cnn_cli.models.whitened import Whitened, whitening
 
 
-def made(channels: tuple[int, ...] = (24, 48), size: int = 16) -> Whitened:
+def made(channels: tuple[int, ...] = (24, 48), size: int = 16, **options: Any) -> Whitened:
     torch.manual_seed(0)
-    return Whitened(3, 5, size, channels=channels, scale=0.1)
+    return Whitened(3, 5, size, channels=channels, scale=0.1, **options)
 
 
 def pictures(n: int = 400) -> torch.Tensor:
@@ -79,6 +81,23 @@ def test_a_network_that_looks_at_nothing_says_so() -> None:
 def test_what_cannot_be_built_is_named(channels: tuple[int, ...], size: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         made(channels, size)
+
+
+def test_a_third_convolution_has_a_shortcut_round_it_and_the_second() -> None:
+    group = made(depth=3).eval().stages[0]
+    maps = torch.rand(2, 24, 8, 8)
+    torch.nn.init.zeros_(group.conv3.weight)
+    first = torch.relu(group.norm1(group.pool(group.conv1(maps))))
+    torch.testing.assert_close(group(maps), first)
+    torch.nn.init.dirac_(group.conv3.weight)
+    second = torch.relu(group.norm2(group.conv2(first)))
+    torch.testing.assert_close(group(maps), torch.relu(first + group.norm3(second)))
+
+
+def test_every_activation_is_the_one_that_is_asked_for() -> None:
+    kinds = [type(module) for module in made(activation="gelu", depth=3).modules()]
+    assert kinds.count(torch.nn.GELU) == 1 + 2 * 3
+    assert torch.nn.ReLU not in kinds
 
 
 def test_a_map_of_one_pixel_is_not_pooled() -> None:

@@ -51,6 +51,36 @@ def test_a_copy_multiplies_in_the_same() -> None:
     assert all("products" not in group for group in made.state_dict()["param_groups"])
 
 
+def test_fewer_steps_of_newton_schulz_leave_small_singular_values_smaller() -> None:
+    torch.manual_seed(0)
+    values = torch.logspace(-2.5, 0, 16)
+    left, right = (torch.linalg.qr(torch.randn(16, 16))[0] for _ in range(2))
+    matrix = (left * values @ right).view(1, 16, 16, 1, 1)
+    smallest = {
+        steps: torch.linalg.svdvals(orthogonalised(matrix, ns_steps=steps).view(16, 16)).min()
+        for steps in (1, 3, 5)
+    }
+    assert smallest[1] < smallest[3] < 0.3
+    assert smallest[5] > 0.5
+
+
+def test_an_optimizer_takes_as_many_steps_as_it_is_told() -> None:
+    torch.manual_seed(0)
+    first, gradient = torch.randn(8, 4, 3, 3), torch.randn(8, 4, 3, 3)
+    ends = {}
+    for steps in (1, 5):
+        layer = nn.Conv2d(4, 8, 3, bias=False)
+        layer.weight.data.copy_(first)
+        layer.weight.grad = gradient.clone()
+        muon(layer, ns_steps=steps).step()
+        ends[steps] = layer.weight.detach().clone()
+        turned = orthogonalised(gradient[None], ns_steps=steps)[0]
+        expected = first - 0.1 * first.norm() / turned.norm() * turned
+        expected *= first.norm() / expected.norm()
+        torch.testing.assert_close(ends[steps], expected)
+    assert not torch.allclose(ends[1], ends[5])
+
+
 def test_zeros_stay_zeros() -> None:
     assert not orthogonalised(torch.zeros(1, 4, 3, 3, 3)).any()
 
