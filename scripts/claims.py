@@ -226,12 +226,21 @@ def _time(found: Sequence[dict[str, Any]]) -> str:
 
 
 def _precisions(found: Sequence[dict[str, Any]]) -> str:
-    """What the device computed in: device.precision=auto is not the same on every machine."""
-    named = {name for row in found for name in PRECISIONS if name in row["device"].split(", ")}
+    """What the device computed in, and which one it was where it was no CPU.
+
+    device.precision=auto is not the same on every machine.
+    """
+    named = set()
+    for row in found:
+        device, *rest = row["device"].split(", ")
+        place = "" if device == "cpu" else f", {device}"
+        named |= {f"{name}{place}" for name in PRECISIONS if name in rest}
     return " and ".join(sorted(named))
 
 
 def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
