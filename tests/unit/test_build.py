@@ -88,16 +88,6 @@ def test_a_model_of_torchvision_gets_its_classes() -> None:
         assert net(torch.empty(1, 3, 32, 32)).shape == (1, 5)
 
 
-def test_logits_of_others_networks_are_not_rounded() -> None:
-    node = {"_target_": "torchvision.models.shufflenet_v2_x0_5", "weights": None}
-    net = build.model(node, Preprocessing(3, 32), 5, 0, ()).eval()
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = net(torch.rand(2, 3, 32, 32))
-    assert logits.dtype == torch.float32
-    assert not torch.equal(logits, logits.bfloat16().float())
-    assert [name for name, _ in net.net.fc.named_parameters()] == ["weight", "bias"]
-
-
 def test_an_optimizer_decays_weights_only_and_is_fused() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3))
     optimizer = build.optimizer(SGD, model, ())

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from cnn_cli import build
+from cnn_cli.data.contract import Preprocessing
 from cnn_cli.models.freezing import stages
 from cnn_cli.models.torchvision_model import names, torchvision_model
 
@@ -36,3 +38,13 @@ def test_a_new_stem_is_initialised_by_the_channels_it_has() -> None:
 def test_what_cannot_be_is_named(name: str, size: int, message: str) -> None:
     with pytest.raises(ValueError, match=message), torch.device("meta"):
         torchvision_model(3, 7, size, name=name)
+
+
+def test_logits_of_others_networks_are_not_rounded() -> None:
+    node = {"_target_": "torchvision.models.shufflenet_v2_x0_5", "weights": None}
+    net = build.model(node, Preprocessing(3, 32), 5, 0, ()).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = net(torch.rand(2, 3, 32, 32))
+    assert logits.dtype == torch.float32
+    assert not torch.equal(logits, logits.bfloat16().float())
+    assert [name for name, _ in net.net.fc.named_parameters()] == ["weight", "bias"]
