@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from cnn_cli.checking import conform
 from cnn_cli.errors import UserError, closest
-from cnn_cli.limits import Count, NonNegativeInt, Positive, Range, SomeFraction
+from cnn_cli.limits import Count, NonNegativeInt, Positive, Range, SomeFraction, seconds
 from cnn_cli.resolving import plain
 from cnn_cli.sections import (
     DatasetFacts,
@@ -235,6 +235,13 @@ def _check_train(config: TrainConfig | PreviewConfig, problems: list[str]) -> No
             f"trainer.accumulate={trainer.accumulate}: must be at most"
             f" trainer.batch_size={trainer.batch_size}"
         )
+    if trainer.budget is not None and trainer.max_time is not None:
+        given, most = seconds(trainer.budget), seconds(trainer.max_time)
+        if most < given:
+            problems.append(
+                f"trainer.max_time={trainer.max_time}: ends a training before its schedule has come"
+                f" down, which trainer.budget={trainer.budget} fits into its time; leave one out"
+            )
     if trainer.budget is not None and config.device.compile:
         problems.append(
             "device.compile=true: how long that takes cannot be foreseen, and trainer.budget has"

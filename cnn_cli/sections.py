@@ -54,7 +54,7 @@ class DeviceConfig:
     compile: bool
     """torch.compile the forward and backward pass of training"""
     threads: Count | None
-    """CPU threads; null = all cores"""
+    """CPU threads; null = all cores, fewer where others keep some busy"""
     workers: NonNegativeInt
     """processes that decode pictures of folders too large for memory"""
 

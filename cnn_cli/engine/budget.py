@@ -14,6 +14,12 @@ from cnn_cli.engine.fitting import is_finite
 
 READINGS = 9
 """Last readings of which the median is taken: one that was disturbed moves nothing."""
+IN_A_ROW = 3
+"""Readings one after another that make no disturbance but another speed: others came, or left."""
+OTHER_SPEED = 2.0
+"""Times as long, or as short, as the median of all, that each of them has to be."""
+RAN_AHEAD = 0.1
+"""Of the schedule: where it is further on than steps and time by that, it goes back."""
 READ_EVERY = 0.25
 """Seconds between readings, at most."""
 OFTEN = 20
@@ -104,7 +110,7 @@ class Pace:
     def progress_at(self, done: float, total: int) -> float:
         """Share of the schedule after `done` steps (a half: in the middle of one), in [0, 1].
 
-        Straight from the last correction to 1 at `total`: continuous, and never going back.
+        Straight from the last correction to 1 at `total`: continuous, but where that goes back.
         """
         if total <= self.step:
             return 1.0
@@ -120,7 +126,7 @@ class Pace:
         steps, seconds = step - self.read_step, elapsed - self.read_at
         if steps <= 0 or seconds <= 0:
             return self
-        recent = (*self.recent, seconds / steps)[-READINGS:]
+        recent = _of_one_speed((*self.recent, seconds / steps)[-READINGS:])
         return replace(
             self, per_step=median(recent), recent=recent, read_step=step, read_at=elapsed
         )
@@ -149,12 +155,24 @@ def corrected(
 ) -> tuple[Pace, int]:
     """Pace and total after `step` steps and `elapsed` seconds: the total that ends on time.
 
-    A total that is nearly right stays. Where not one more step fits, the end is here.
+    A total that is nearly right stays. Where not one more step fits, the end is here. Where steps
+    became so much faster that the schedule has run ahead, it goes back to the share of the steps,
+    or of the time, whichever is more: else the rest would be trained at the rate of its end.
     """
     new = calendar.last_step(pace.costs, step, pace.left(elapsed))
     if abs(new - total) <= TOLERANCE * (total - step):
         return pace, total
-    return replace(pace, step=step, progress=pace.progress_at(step, total)), new
+    reached = pace.progress_at(step, total)
+    fair = max(step / max(1, new), min(1.0, elapsed / pace.budget))
+    progress = fair if new > step and reached > fair + RAN_AHEAD else reached
+    return replace(pace, step=step, progress=progress), new
+
+
+def _of_one_speed(readings: tuple[float, ...]) -> tuple[float, ...]:
+    """Without those from before, where the last ones are all far from the median to one side."""
+    last, usual = readings[-IN_A_ROW:], median(readings)
+    changed = min(last) > OTHER_SPEED * usual or max(last) * OTHER_SPEED < usual
+    return last if changed else readings
 
 
 def ends_here(pace: Pace, step: int, elapsed: float, calendar: Calendar) -> bool:

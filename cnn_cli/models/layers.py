@@ -56,13 +56,16 @@ class OutputLayer(nn.Linear):
 
 
 def exact_logits(network: nn.Module, num_classes: int) -> None:
-    """Make the last dense layer of a network an `OutputLayer`, where it gives the logits.
+    """Make the last nn.Linear of a network an `OutputLayer`, if it has `num_classes` outputs.
 
-    For networks of others, which end in an nn.Linear; weights and names stay as they are. One that
-    ends otherwise keeps the logits of its arithmetic.
+    For networks of others, whose logits it mostly gives; last is the one that is registered last.
+    Weights in float32 and names stay as they are; subclasses and other dtypes are left alone. A
+    network that ends in another layer keeps the logits of its arithmetic.
     """
     dense = [module for module in network.modules() if isinstance(module, nn.Linear)]
-    if dense and type(dense[-1]) is nn.Linear and dense[-1].out_features == num_classes:
+    if not dense or type(dense[-1]) is not nn.Linear:
+        return
+    if dense[-1].out_features == num_classes and dense[-1].weight.dtype == torch.float32:
         dense[-1].__class__ = OutputLayer
 
 

@@ -60,6 +60,9 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_what_depends_on_two_values() -> None:
+    (told,) = problems(composed("trainer.budget=5m", "trainer.max_time=4m"))
+    assert told.startswith("trainer.max_time=4m: ends a training before its schedule has come down")
+    parse("train", composed("trainer.budget=5m", "trainer.max_time=300s"))
     (told,) = problems(composed("trainer.budget=5m", "device.compile=true"))
     assert told.startswith("device.compile=true: how long that takes cannot be foreseen")
     assert problems(composed("trainer.accumulate=100", "trainer.batch_size=64")) == (

@@ -97,6 +97,32 @@ def test_one_disturbed_reading_moves_nothing():
     assert len(pace.recent) == READINGS
 
 
+@pytest.mark.parametrize("factor", [10.0, 0.1])
+def test_another_speed_is_seen_after_three_readings(factor):
+    pace, elapsed = PACE, 0.0
+    for _ in range(READINGS):
+        elapsed += 0.3
+        pace = pace.read(pace.read_step + 3, elapsed)
+    assert pace.per_step == pytest.approx(0.1)
+    for reading in range(3):
+        assert pace.per_step == pytest.approx(0.1), reading
+        elapsed += 0.3 * factor
+        pace = pace.read(pace.read_step + 3, elapsed)
+    assert pace.per_step == pytest.approx(0.1 * factor)
+
+
+def test_a_schedule_that_ran_ahead_goes_back_when_steps_become_fast():
+    calendar = Calendar(10_000)
+    slow = replace(PACE, per_step=1.0, closing=0.0, step=10, progress=0.2)
+    assert slow.progress_at(35, 50) == pytest.approx(0.7)
+    fast = replace(slow, per_step=0.01)
+    pace, total = corrected(fast, 50, 35, 15.0, calendar)  # a quarter of the time is used
+    assert total == 35 + 4500
+    assert pace.progress == pytest.approx(0.25)
+    pace, _ = corrected(fast, 50, 35, 39.0, calendar)  # ahead by 0.05
+    assert pace.progress == pytest.approx(0.7)
+
+
 def test_validations_and_saves_are_no_part_of_a_steps_time():
     pace = PACE.read(10, 1.0).closed(5.0).saved(2.0).apart_from(1.0).read(20, 10.0)
     assert pace.per_step == pytest.approx(0.1)

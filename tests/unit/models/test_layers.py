@@ -46,7 +46,7 @@ def test_logits_are_not_rounded_where_the_layers_before_are() -> None:
     assert len(rounded.unique()) < 2000
 
 
-def test_only_a_last_dense_layer_that_gives_the_logits_is_in_float32() -> None:
+def test_the_dense_layer_registered_last_is_in_float32_if_it_has_a_class_an_output() -> None:
     hidden, last = nn.Linear(4, 3), nn.Linear(3, 3)
     exact_logits(nn.Sequential(hidden, nn.ReLU(), last), 3)
     assert type(hidden) is nn.Linear
@@ -57,11 +57,22 @@ def test_only_a_last_dense_layer_that_gives_the_logits_is_in_float32() -> None:
     exact_logits(nn.Sequential(nn.Conv2d(1, 3, 1), nn.Flatten()), 3)
 
 
+def test_a_subclass_and_a_layer_of_another_dtype_stay_as_they_are() -> None:
+    attention = nn.MultiheadAttention(3, 1)
+    kind = type(attention.out_proj)
+    exact_logits(attention, 3)
+    assert type(attention.out_proj) is kind
+    rounded = nn.Linear(4, 3).bfloat16()
+    exact_logits(nn.Sequential(rounded), 3)
+    assert type(rounded) is nn.Linear
+
+
 def test_the_gradient_of_a_layer_in_float32_goes_back_in_bfloat16() -> None:
     layer = OutputLayer(8, 3)
     features = torch.randn(5, 8).bfloat16().requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
-        layer(features).sum().backward()
+        summed = layer(features).sum()
+    summed.backward()  # outside, as in training: inside, the gradient's products are rounded too
     assert features.grad is not None
     assert features.grad.dtype == torch.bfloat16
     assert layer.weight.grad is not None

@@ -85,13 +85,14 @@ def test_what_cannot_be_built_is_named(channels: tuple[int, ...], size: int, mes
 
 def test_a_third_convolution_has_a_shortcut_round_it_and_the_second() -> None:
     group = made(depth=3).eval().stages[0]
-    maps = torch.rand(2, 24, 8, 8)
-    torch.nn.init.zeros_(group.conv3.weight)
+    maps = torch.randn(2, 24, 8, 8)
+    for name, parameter in group.named_parameters():
+        torch.nn.init.normal_(parameter, std=0.1 if "conv" in name else 1.0)
     first = torch.relu(group.norm1(group.pool(group.conv1(maps))))
-    torch.testing.assert_close(group(maps), first)
-    torch.nn.init.dirac_(group.conv3.weight)
     second = torch.relu(group.norm2(group.conv2(first)))
-    torch.testing.assert_close(group(maps), torch.relu(first + group.norm3(second)))
+    third = group.norm3(group.conv3(second))
+    assert (third < 0).any()
+    torch.testing.assert_close(group(maps), torch.relu(third + first))
 
 
 def test_every_activation_is_the_one_that_is_asked_for() -> None:

@@ -72,7 +72,10 @@ def test_an_optimizer_takes_as_many_steps_as_it_is_told() -> None:
         layer = nn.Conv2d(4, 8, 3, bias=False)
         layer.weight.data.copy_(first)
         layer.weight.grad = gradient.clone()
-        muon(layer, ns_steps=steps).step()
+        copied = copy.deepcopy({"layer": layer, "by": muon(layer, ns_steps=steps)})
+        layer = copied["layer"]
+        layer.weight.grad = gradient.clone()
+        copied["by"].step()
         ends[steps] = layer.weight.detach().clone()
         turned = orthogonalised(gradient[None], ns_steps=steps)[0]
         expected = first - 0.1 * first.norm() / turned.norm() * turned
