@@ -48,3 +48,12 @@ def test_logits_of_others_networks_are_not_rounded() -> None:
     assert logits.dtype == torch.float32
     assert not torch.equal(logits, logits.bfloat16().float())
     assert [name for name, _ in net.net.fc.named_parameters()] == ["weight", "bias"]
+
+
+def test_others_networks_compute_maps_narrower_than_a_stride_in_float32() -> None:
+    node = {"_target_": "torchvision.models.resnet18", "weights": None}
+    net = build.model(node, Preprocessing(3, 16), 5, 0, ())
+    strided = net.get_submodule("net.layer4.0.conv1")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert strided(torch.rand(1, 256, 1, 1)).dtype == torch.float32
+        assert strided(torch.rand(1, 256, 2, 2)).dtype == torch.bfloat16
