@@ -1,8 +1,8 @@
 """A short, wide network that learns fast: its first layer whitens the pictures and is not trained.
 
 After KellerJordan/cifar10-airbench (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
-section 3, and appendix A for the third convolution), by default with ReLU, which a CPU does faster
-than airbench's GELU.
+section 3; the third convolution is that of its airbench96), by default with ReLU, which a CPU does
+faster than airbench's GELU.
 """
 
 from typing import Literal
