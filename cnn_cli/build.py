@@ -20,8 +20,9 @@ from cnn_cli.data.plan import Plan
 from cnn_cli.errors import UserError, closest
 from cnn_cli.inputs import PREPROCESSING, SELECTION, preprocessing, selection
 from cnn_cli.limits import Fraction
+from cnn_cli.models import convolution
 from cnn_cli.models.classifier import Classifier, Normalize
-from cnn_cli.models.layers import exact_logits, sound_gradients
+from cnn_cli.models.layers import exact_logits
 from cnn_cli.models.trial import CLASSES, check_output, check_smaller, check_training
 from cnn_cli.optim.groups import parameter_groups
 from cnn_cli.optim.ranges import argument_kinds
@@ -69,7 +70,7 @@ def model(
     seed_layers(seed, "init")
     net: nn.Module = construct("model", make, nn.Module)
     exact_logits(net, num_classes)
-    sound_gradients(net)
+    convolution.replace(net)
     mean = preprocessing.mean or (0.0,) * preprocessing.channels
     std = preprocessing.std or (1.0,) * preprocessing.channels
     return Classifier(Normalize(mean, std), net)

@@ -53,6 +53,8 @@ class DeviceConfig:
     """replay each step as one CUDA graph, where device and optimizer allow it"""
     compile: bool
     """torch.compile the forward and backward pass of training"""
+    side_by_side: bool
+    """on a CPU, train small maps several pictures a row, where that is faster"""
     threads: Count | None
     """CPU threads; null = all cores, fewer where others keep some busy"""
     workers: NonNegativeInt

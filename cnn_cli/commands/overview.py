@@ -100,6 +100,9 @@ def _speed(task: Task, state: TrainState) -> str:
         when = "while" if task.settings.cropped else "after"
         parts["trainer.crop_while_gathering"] = f"crops {when} gathering"
     parts["trainer.eval_batch_size"] = f"evaluation of {task.eval_batch_size} at once"
+    if task.device.place.type == "cpu" and task.device.channels_last:
+        how = "side by side where that is faster" if task.device.side_by_side else "one by one"
+        parts["device.side_by_side"] = f"small maps {how}"
     if task.device.place.type == "cuda":
         problem = why_not(state.optimizer, task.device)
         graph = f"no CUDA graph: {problem}" if problem else "steps replayed as a CUDA graph"

@@ -16,6 +16,7 @@ from cnn_cli.engine.step import StepSettings
 from cnn_cli.engine.task import Task
 from cnn_cli.errors import UserError
 from cnn_cli.limits import seconds
+from cnn_cli.models import convolution
 from cnn_cli.models.classifier import Classifier
 from cnn_cli.optim.schedules import Plateau, Schedule
 from cnn_cli.run import Run
@@ -50,6 +51,7 @@ def model(
     """
     classes = len(dataset.classes)
     made = build.model(config.model, preprocessing, classes, config.seed, config.trust)
+    convolution.set_side_by_side(made, config.device.side_by_side)
     if is_new and made.wants_images:
         made.initialise(dataset.train.take(sample(len(dataset.train), LOOKED_AT)).images)
     return made

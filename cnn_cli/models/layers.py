@@ -55,29 +55,6 @@ class OutputLayer(nn.Linear):
             return F.linear(features.float(), self.weight, self.bias)
 
 
-class Conv2d(nn.Conv2d):
-    """nn.Conv2d that computes maps narrower than its stride in float32 on a CPU.
-
-    In bfloat16 the gradient of its kernel is then left unset where only the padding is seen: it
-    holds whatever was in memory (seen with torch 2.15 on a processor with AMX).
-    """
-
-    def forward(self, maps: Tensor) -> Tensor:
-        kind = maps.device.type
-        wide = min(maps.shape[-2:]) >= max(self.stride)
-        if wide or kind != "cpu" or not torch.is_autocast_enabled(kind):
-            return super().forward(maps)
-        with torch.autocast(kind, enabled=False):
-            return super().forward(maps.float())
-
-
-def sound_gradients(network: nn.Module) -> None:
-    """Make each nn.Conv2d with a stride, subclasses left out, our `Conv2d`; names stay."""
-    for module in network.modules():
-        if type(module) is nn.Conv2d and max(module.stride) > 1:
-            module.__class__ = Conv2d
-
-
 def exact_logits(network: nn.Module, num_classes: int) -> None:
     """Make the last nn.Linear of a network an `OutputLayer`, if it has `num_classes` outputs.
 

@@ -56,6 +56,20 @@ def test_a_choice_of_speed_changes_nothing_but_rounding(
             torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_small_maps_side_by_side_change_nothing_but_rounding(
+    precision: str, tmp_path: Path
+) -> None:
+    words = ("dataset.size=8", "model=whitened", "model.channels=[256,256]")
+    words += (f"device.precision={precision}", "optimizer.lr=0.002")
+    beside = trained(tmp_path / "beside", *words)
+    alone = trained(tmp_path / "alone", *words, "device.side_by_side=false")
+    most = {"fp32": 1e-4, "bf16": 0.02}[precision]
+    for name, tensor in alone.items():
+        assert (beside[name].float() - tensor).norm() <= most * tensor.float().norm(), name
+    assert any(not torch.equal(beside[name], alone[name]) for name in alone)
+
+
 def test_bfloat16_changes_little(plain: Mapping[str, Tensor], tmp_path: Path) -> None:
     """Three steps: by less than a hundredth of the weights; another seed changes far more."""
     names = [name for name in plain if name.endswith("weight") and plain[name].ndim > 1]

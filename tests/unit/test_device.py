@@ -26,6 +26,7 @@ def config(**changes: object) -> DeviceConfig:
         "name": "cpu",
         "precision": "auto",
         "graph": True,
+        "side_by_side": True,
         "compile": False,
         "channels_last": True,
         "deterministic": False,

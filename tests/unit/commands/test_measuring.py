@@ -30,7 +30,7 @@ def test_sizes_are_those_of_the_model_and_the_file(run: Run) -> None:
     from cnn_cli.sections import DeviceConfig
 
     cost = report(run.report)["cost"]
-    config = DeviceConfig("cpu", "fp32", True, False, False, False, 1, 0)
+    config = DeviceConfig("cpu", "fp32", True, False, False, False, True, 1, 0)
     path = run.pointer("best")
     assert path is not None
     trained = load(path, choose(config), ())

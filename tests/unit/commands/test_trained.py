@@ -62,7 +62,7 @@ def test_of_another_folder_all_pictures_are_the_test(tmp_path, node, overrides, 
 
 
 OPEN = DeviceConfig(
-    name="cpu", precision="auto", graph=True, compile=False, channels_last=True,
+    name="cpu", precision="auto", graph=True, compile=False, side_by_side=True, channels_last=True,
     deterministic=False, threads=None, workers=0,
 )  # fmt: skip
 HERE = Device(torch.device("cpu"), "bf16", True, False, threads=4, workers=0)

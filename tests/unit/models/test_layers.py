@@ -10,7 +10,6 @@ from cnn_cli.models.layers import (
     initialise,
     norm_layer,
     out_size,
-    sound_gradients,
 )
 
 
@@ -56,35 +55,6 @@ def test_the_dense_layer_registered_last_is_in_float32_if_it_has_a_class_an_outp
     exact_logits(nn.Sequential(narrow, nn.Identity()), 3)
     assert type(narrow) is nn.Linear
     exact_logits(nn.Sequential(nn.Conv2d(1, 3, 1), nn.Flatten()), 3)
-
-
-@pytest.mark.parametrize("groups", [1, 32])
-def test_the_gradient_of_a_kernel_that_sees_padding_alone_is_zero_there(groups: int) -> None:
-    torch.manual_seed(0)
-    layer = nn.Conv2d(32, 32, 3, stride=2, padding=1, groups=groups)
-    sound_gradients(nn.Sequential(layer))
-    for _ in range(3):
-        layer.weight.grad = None
-        for size in (9 << 10, 1 << 18, 1 << 20):  # what is freed is what is found in memory
-            del (garbage := {"x": torch.full((size,), 1e20)})["x"]
-        with torch.autocast("cpu", torch.bfloat16):
-            made = layer(torch.randn(16, 32, 1, 1))
-        made.float().sum().backward()
-        assert layer.weight.grad is not None
-        around = layer.weight.grad.clone()
-        around[:, :, 1, 1] = 0
-        assert not garbage
-        assert not around.any()
-
-
-def test_only_maps_narrower_than_the_stride_are_in_float32() -> None:
-    layers = [nn.Conv2d(4, 4, 3, stride=stride, padding=1) for stride in (1, 2)]
-    sound_gradients(nn.Sequential(*layers))
-    assert [type(layer) is nn.Conv2d for layer in layers] == [True, False]
-    with torch.autocast("cpu", torch.bfloat16):
-        assert layers[1](torch.rand(1, 4, 1, 1)).dtype == torch.float32
-        assert layers[1](torch.rand(1, 4, 2, 2)).dtype == torch.bfloat16
-    assert layers[1](torch.rand(1, 4, 1, 1)).dtype == torch.float32
 
 
 def test_a_subclass_and_a_layer_of_another_dtype_stay_as_they_are() -> None:

@@ -1,0 +1,190 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cnn_cli.models import convolution
+from cnn_cli.models.convolution import Conv2d, apart, replace, set_side_by_side, side_by_side
+
+
+def layer(channels: int = 256, out: int = 256, kernel: int = 3, **options: Any) -> Conv2d:
+    """Large enough to be computed side by side in float32."""
+    torch.manual_seed(0)
+    return Conv2d(channels, out, kernel, padding=kernel // 2, **options)
+
+
+def pictures(many: int, side: int, channels: int = 256) -> Tensor:
+    torch.manual_seed(1)
+    return torch.randn(many, channels, side, side).contiguous(memory_format=torch.channels_last)
+
+
+def counted(module: Conv2d, maps: Tensor) -> tuple[Tensor, list[int]]:
+    """The result, and how many pictures each convolution was then given."""
+    given: list[int] = []
+    plain = module._conv_forward
+
+    def noted(maps: Tensor, *rest: Any) -> Tensor:
+        given.append(len(maps))
+        return plain(maps, *rest)
+
+    module._conv_forward = noted  # type: ignore[method-assign]
+    return module(maps), given
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("many", [1, 5, 12, 50])
+@pytest.mark.parametrize("side", [1, 2, 3, 4])
+def test_side_by_side_gives_what_pictures_one_by_one_give(
+    stride: int, kernel: int, bias: bool, many: int, side: int
+) -> None:
+    ours = layer(kernel=kernel, stride=stride, bias=bias)
+    plain = nn.Conv2d(256, 256, kernel, stride, kernel // 2, bias=bias)
+    plain.load_state_dict(ours.state_dict())
+    mine, theirs = (pictures(many, side).requires_grad_() for _ in range(2))
+    found, given = counted(ours, mine)
+    expected = plain(theirs)
+    assert len(given) == 1
+    assert given[0] < many or many == 1
+    assert found.shape == expected.shape
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    upstream = torch.randn_like(expected)
+    found.backward(upstream)
+    expected.backward(upstream)
+    assert mine.grad is not None
+    torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-4, atol=1e-4)
+    for (name, got), wanted in zip(ours.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(got.grad, wanted.grad, rtol=1e-4, atol=1e-3, msg=name)
+
+
+def test_wide_and_high_maps_are_told_apart() -> None:
+    """What counts is the width: a high map may be side by side with others."""
+    maps = torch.randn(6, 256, 9, 2).contiguous(memory_format=torch.channels_last)
+    found, given = counted(ours := layer(), maps)
+    assert given == [1]
+    torch.testing.assert_close(found, nn.Conv2d.forward(ours.eval(), maps), rtol=1e-4, atol=1e-5)
+    turned = maps.transpose(2, 3).contiguous(memory_format=torch.channels_last)
+    assert counted(layer(), turned)[1] == [6]
+
+
+def test_bfloat16_takes_maps_up_to_8_pixels_and_fewer_channels() -> None:
+    for channels, side, rows in ((64, 4, 1), (64, 8, 6), (128, 7, 2), (128, 8, 2), (128, 9, 6)):
+        maps = pictures(6, side, channels)
+        with torch.autocast("cpu", torch.bfloat16):
+            found, given = counted(layer(channels, channels), maps)
+        assert given == [rows], (channels, side)
+        assert found.dtype == torch.bfloat16
+        with torch.autocast("cpu", torch.bfloat16):
+            plain = layer(channels, channels).eval()(maps)
+        torch.testing.assert_close(found, plain, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("module", "maps"),
+    [
+        (layer(channels=128), pictures(6, 2, 128)),
+        (layer(), pictures(6, 5)),
+        (layer().eval(), pictures(6, 2)),
+        (layer(), pictures(6, 2).contiguous()),
+        (layer(), pictures(6, 2)[0]),
+        (layer(groups=2), pictures(6, 2)),
+        (layer(dilation=2), pictures(6, 4)),
+        (layer(kernel=1), pictures(6, 2)),
+        (layer(padding_mode="circular"), pictures(6, 2)),
+        (Conv2d(256, 256, 3), pictures(6, 4)),
+        (Conv2d(256, 256, 2, padding=1), pictures(6, 2)),
+        (Conv2d(256, 256, 3, padding="same"), pictures(6, 2)),
+        (layer().double(), pictures(6, 2).double()),
+    ],
+    ids=[
+        "few channels", "wide", "evaluation", "NCHW", "a single picture", "groups", "dilation",
+        "1x1", "another padding", "no padding", "even kernel", "padding by name", "float64",
+    ],
+)  # fmt: skip
+def test_what_gains_nothing_or_is_not_known_is_left_alone(module: Conv2d, maps: Tensor) -> None:
+    found, given = counted(module, maps)
+    assert given == [len(maps)]
+    assert torch.equal(found, nn.Conv2d.forward(module, maps))
+
+
+def test_the_switch_reaches_every_layer() -> None:
+    net = nn.Sequential(nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 256, 3))
+    replace(net)
+    set_side_by_side(net, False)
+    first = net[0]
+    assert isinstance(first, Conv2d)
+    assert counted(first, pictures(6, 2))[1] == [6]
+    set_side_by_side(net, True)
+    assert counted(first, pictures(6, 2))[1] == [1]
+
+
+def test_subclasses_stay_what_they_are_and_names_stay() -> None:
+    class Own(nn.Conv2d):
+        pass
+
+    net = nn.Sequential(nn.Conv2d(1, 1, 1), Own(1, 1, 1))
+    names = list(net.state_dict())
+    replace(net)
+    assert [type(module) for module in net] == [Conv2d, Own]
+    assert list(net.state_dict()) == names
+
+
+@pytest.mark.parametrize(("many", "count"), [(1, 1), (4, 2), (5, 2), (7, 3), (2, 5)])
+def test_between_pictures_is_nothing_and_they_come_back_as_they_were(many: int, count: int) -> None:
+    maps = pictures(many, 3, 2)
+    wide = side_by_side(maps, count, 5)
+    assert wide.shape == (-(-many // count), 2, 3, 5 * count)
+    assert wide.is_contiguous(memory_format=torch.channels_last)
+    for column in range(5 * count):
+        if column % 5 >= 3:
+            assert not wide[..., column].any()
+    assert torch.equal(apart(wide, many, count, 3), maps)
+
+
+def test_only_memory_that_is_set_gets_into_a_gradient() -> None:
+    """The columns between pictures have gradients of their own, which count for nothing."""
+    ours = layer()
+    found, _ = counted(ours, pictures(5, 3))
+    found.sum().backward()
+    plain = nn.Conv2d.forward(twin := layer().eval(), pictures(5, 3))
+    plain.sum().backward()
+    assert ours.bias is not None
+    assert twin.bias is not None
+    torch.testing.assert_close(ours.bias.grad, twin.bias.grad)
+
+
+def test_rules_are_in_order_of_width() -> None:
+    """The first that is wide enough decides."""
+    for rules in convolution.PAYS.values():
+        widths = [widest for widest, _, _ in rules]
+        assert widths == sorted(widths)
+
+
+@pytest.mark.parametrize("groups", [1, 32])
+def test_the_gradient_of_a_kernel_that_sees_padding_alone_is_zero_there(groups: int) -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(32, 32, 3, stride=2, padding=1, groups=groups)
+    replace(nn.Sequential(layer))
+    for _ in range(3):
+        layer.weight.grad = None
+        for size in (9 << 10, 1 << 18, 1 << 20):  # what is freed is what is found in memory
+            del (garbage := {"x": torch.full((size,), 1e20)})["x"]
+        with torch.autocast("cpu", torch.bfloat16):
+            made = layer(torch.randn(16, 32, 1, 1))
+        made.float().sum().backward()
+        assert layer.weight.grad is not None
+        around = layer.weight.grad.clone()
+        around[:, :, 1, 1] = 0
+        assert not garbage
+        assert not around.any()
+
+
+def test_only_maps_narrower_than_the_stride_are_in_float32() -> None:
+    layers = [nn.Conv2d(4, 4, 3, stride=stride, padding=1) for stride in (1, 2)]
+    replace(nn.Sequential(*layers))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layers[1](torch.rand(1, 4, 1, 1)).dtype == torch.float32
+        assert layers[1](torch.rand(1, 4, 2, 2)).dtype == torch.bfloat16
+    assert layers[1](torch.rand(1, 4, 1, 1)).dtype == torch.float32
