@@ -96,12 +96,12 @@ class Display:
         if not self.console.is_terminal:
             yield
             return
-        with _bars(self.console) as self._progress:
+        with _bars(self.console, told=True) as self._progress:
             self._epoch_task = self._progress.add_task(
-                self._epoch_name(step), total=steps_per_epoch, figures=""
+                self._epoch_name(step), total=steps_per_epoch, figures="", left=""
             )
             self._total_task = self._progress.add_task(
-                "in all", total=total, completed=step, figures=""
+                "in all", total=total, completed=step, figures="", left=""
             )
             try:
                 yield
@@ -120,7 +120,9 @@ class Display:
         self.expected = costing
         self.say(f"expected: {costing.told()}")
 
-    def step(self, step: int, figures: Figures, images_per_second: float) -> None:
+    def step(
+        self, step: int, figures: Figures, images_per_second: float, seconds_left: float
+    ) -> None:
         """Move the bars; `figures` are those of the last step."""
         if self._progress is None:
             return
@@ -134,7 +136,10 @@ class Display:
             f"  lr {figures.learning_rate:.2g}",
         )
         self._progress.update(
-            self._total_task, completed=step, figures=f"{images_per_second:,.0f} images/s{best}"
+            self._total_task,
+            completed=step,
+            left=f"{duration(seconds_left)} left",
+            figures=f"{images_per_second:,.0f} images/s{best}",
         )
 
     def _epoch_name(self, step: int) -> str:
@@ -248,12 +253,14 @@ def _log_console(file: IO[str]) -> Console:
     return Console(file=file, width=LOG_WIDTH, highlight=False, no_color=True)
 
 
-def _bars(console: Console) -> Progress:
+def _bars(console: Console, *, told: bool = False) -> Progress:
+    """The time that is left is guessed by rich, or `told` in a field of that name."""
+    left = TextColumn("{task.fields[left]}") if told else TimeRemainingColumn(compact=True)
     return Progress(
         TextColumn("{task.description:>12}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
+        left,
         TextColumn("{task.fields[figures]}"),
         console=console,
         transient=True,

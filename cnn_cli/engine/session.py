@@ -78,6 +78,14 @@ class Session:
         steps = self.state.step - self._epoch_first
         return steps * self.task.batch_size / (self._mark - self._epoch_start)
 
+    def seconds_left(self) -> float:
+        """Until the end: of the budget, or as long for each step to come as for those done."""
+        state = self.state
+        if state.pace is not None:
+            return max(0.0, state.pace.budget - state.elapsed)
+        to_come = (state.total - state.step) * state.elapsed / state.step
+        return min(to_come, self.task.max_seconds - state.elapsed)
+
     def closed(self, *, validated: bool) -> None:
         """Count the end of an epoch."""
         seconds = self.lap()

@@ -85,7 +85,7 @@ def _train(task: Task, state: TrainState, display: Display, board: Board | None)
             due = due or bool(ended) or _closes(task, state) or _checkpoint_due(task, state)
             if due and session.read():
                 figures = _read(task, state, state.step - 1, state.step)
-                display.step(state.step, figures, session.rate())
+                display.step(state.step, figures, session.rate(), session.seconds_left())
             # A reading may have found that this was the last step.
 
             if _closes(task, state) or ended == "time is up":

@@ -31,10 +31,9 @@ def torchvision_model(
 
     known = names()
     if name not in known:
-        raise ValueError(
-            f"name: torchvision has no classifier {name}{closest(name, known)};"
-            f" it has {', '.join(known)}"
-        )
+        near = closest(name, known)
+        rest = near or f"; it has {', '.join(known)}"
+        raise ValueError(f"name: torchvision has no classifier {name}{rest}")
     options: dict[str, Any] = {"num_classes": num_classes}
     if name in WITHOUT_AUXILIARY:
         options |= {"aux_logits": False, "init_weights": True}

@@ -1,8 +1,9 @@
 """What share of a step its convolutions take alone, and what everything else costs.
 
 Each convolution of the model runs forward and backward by itself, on maps of its own shape; their
-sum is what a step cannot be faster than with these kernels. In float32, and in bfloat16 as well
-where the processor has AMX.
+sum is what a step cannot be faster than with these kernels. A step is also timed with small maps
+one by one rather than side by side. In float32, and in bfloat16 as well where the processor has
+AMX.
 """
 
 import time
@@ -19,9 +20,12 @@ from cnn_cli.device import Device, has_amx, keep_memory
 from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import new_state
 from cnn_cli.engine.step import StepSettings, train_step
+from cnn_cli.models import convolution
 from cnn_cli.models.classifier import Classifier, Normalize
 from cnn_cli.models.cnn import CNN
 from cnn_cli.models.torchvision_model import torchvision_model
+from cnn_cli.models.vgg import VGG
+from cnn_cli.models.whitened import Whitened
 from cnn_cli.optim.groups import parameter_groups
 from cnn_cli.optim.schedules import OneCycle
 
@@ -29,7 +33,11 @@ CLASSES = 10
 MODELS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
     "cnn": (lambda: CNN(3, CLASSES, 32, **PLAIN, channels=(32, 64, 128), convs=2), 32, 128),
     "resnet18": (lambda: torchvision_model(3, CLASSES, 64, name="resnet18"), 64, 32),
-}
+    "vgg": (lambda: VGG(3, CLASSES, 32, depth=11, width=64, hidden=(), dropout=0.0), 32, 128),
+    "whitened": (
+        lambda: Whitened(3, CLASSES, 32, channels=(128, 384, 384), depth=3, scale=0.2), 32, 125,
+    ),
+}  # fmt: skip
 """Name -> network, side of its pictures, pictures a step."""
 PLAIN: dict[str, Any] = {
     "kernel_size": 3, "stride": None, "padding": None, "activation": "relu", "norm": "batch",
@@ -39,8 +47,10 @@ KINDS: dict[str, tuple[type[nn.Module], ...]] = {
     "convolution": (nn.Conv2d,),
     "norm": (nn.BatchNorm2d,),
     "activation": (nn.ReLU,),
-    "pooling": (nn.MaxPool2d, nn.AdaptiveAvgPool2d),
+    "pooling": (nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
 }
+STEPS = {"one by one": False, "step": True}
+"""Ways of a step, and whether small maps are then side by side."""
 Call = tuple[nn.Module, Tensor]
 
 
@@ -57,13 +67,14 @@ def show(rows: common.Rows, rounds: int) -> None:
         return lambda row: f"{1000 * row[key]:.1f}"
 
     common.show(
-        "milliseconds a step, and of its layers alone",
+        "milliseconds a step, and of its layers alone; share of the convolutions",
         {
             "model": lambda row: row["model"],
             "arithmetic": lambda row: row["precision"],
-            "step": milliseconds("step"),
+            **{way: milliseconds(way) for way in STEPS},
+            "gain": lambda row: f"{row['gain']:.2f}x",
             **{kind: milliseconds(kind) for kind in KINDS},
-            "convolutions' share": lambda row: f"{row['share']:.0%}",
+            "share": lambda row: f"{row['share']:.0%}",
         },
         rows,
         f"n = {rounds}",
@@ -73,21 +84,26 @@ def show(rows: common.Rows, rounds: int) -> None:
 def _row(name: str, precision: str, rounds: int) -> dict[str, Any]:
     device = Device(torch.device("cpu"), precision, True, False, 1, 0)
     step, calls = _prepared(*MODELS[name], device)
-    ways = {"step": lambda: _seconds(step)}
-    for kind, own in calls.items():
+    ways = {way: lambda on=on: _seconds(lambda: step(on)) for way, on in STEPS.items()}
+    for kind, own in calls.items():  # the last of STEPS leaves the trainer's way
         ways[kind] = lambda own=own: sum(_alone(*call, device) for call in own)
     found = common.take_turns(ways, rounds)
     middles = {way: common.spread(values)[0] for way, values in found.items()}
     share = middles["convolution"] / middles["step"]
-    return {"model": name, "precision": precision, **middles, "share": share}
+    gain = middles["one by one"] / middles["step"]
+    return {"model": name, "precision": precision, **middles, "share": share, "gain": gain}
 
 
 def _prepared(
     make: Callable[[], nn.Module], size: int, batch: int, device: Device
-) -> tuple[Callable[[], None], dict[str, list[Call]]]:
-    """A training step, and the layers that it calls with what they are given, by kind."""
+) -> tuple[Callable[[bool], None], dict[str, list[Call]]]:
+    """A training step, and by kind the layers that it calls, with what they are given.
+
+    The step is told whether small maps are side by side; its layers stay as it left them.
+    """
     torch.manual_seed(0)
     model = Classifier(Normalize((0.5,) * 3, (0.25,) * 3), make())
+    convolution.replace(model)
     device.place_model(model.train())
     optimizer = torch.optim.SGD(
         parameter_groups(model, 5e-4), lr=0.01, momentum=0.9, nesterov=True, fused=True
@@ -100,7 +116,12 @@ def _prepared(
         Augmentation({}, 0), OneCycle(0.2, 0.05, 0.0), rates, CLASSES, Loss(), 1, None, None, 0,
         cropped=False,
     )  # fmt: skip
-    return lambda: train_step(state, given, settings, device), _calls(model, images, device)
+
+    def step(beside: bool) -> None:
+        convolution.set_side_by_side(model, beside)
+        train_step(state, given, settings, device)
+
+    return step, _calls(model, images, device)
 
 
 def _calls(model: nn.Module, images: Tensor, device: Device) -> dict[str, list[Call]]:

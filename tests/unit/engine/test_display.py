@@ -34,7 +34,7 @@ def test_one_plain_line_an_epoch_without_a_terminal(tmp_path):
     file = io.StringIO()
     display = Display(Console(file=file, width=200))
     with display.logging(tmp_path / "train.log"), display.training(0, 40, 4, None):
-        display.step(5, RECORD.train, 100.0)
+        display.step(5, RECORD.train, 100.0, 65.0)
         display.epoch(RECORD, 0.9)
     line = (
         "epoch  2/10  train loss 0.500 acc  75.00%  val loss 0.250 acc  90.00%"
@@ -62,9 +62,9 @@ def test_the_bar_follows_a_total_that_is_corrected():
     file = io.StringIO()
     display = Display(Console(file=file, width=160, force_terminal=True, color_system=None))
     with display.training(0, 40, 4, None):
-        display.step(6, RECORD.train, 100.0)
+        display.step(6, RECORD.train, 100.0, 65.0)
         display.retarget(31)
-        display.step(9, RECORD.train, 100.0)
+        display.step(9, RECORD.train, 100.0, 65.0)
         display._progress.refresh()
     assert "9/31" in file.getvalue()
     assert "epoch 3/7.8" in file.getvalue()
@@ -74,14 +74,17 @@ def test_bars_in_a_terminal():
     file = io.StringIO()
     display = Display(Console(file=file, width=160, force_terminal=True, color_system=None))
     with display.training(0, 40, 4, None):
-        display.step(6, RECORD.train, 100.0)
+        display.step(6, RECORD.train, 100.0, 65.0)
         display._progress.refresh()  # what the clock would do
         display.epoch(RECORD, 0.9)
-        display.step(9, RECORD.train, 321.0)
+        display.step(9, RECORD.train, 321.0, 59.6)
         display._progress.refresh()
     shown = file.getvalue()
     for part in ("epoch 2/10", "epoch 3/10", "in all", "321 images/s", "best 0.9", "loss 0.500"):
         assert part in shown
+    assert "1:05 left" in shown
+    assert "1:00 left" in shown
+    assert "--:--" not in shown
 
 
 def test_paths_are_no_markup():

@@ -31,7 +31,8 @@ def test_a_new_stem_is_initialised_by_the_channels_it_has() -> None:
 @pytest.mark.parametrize(
     ("name", "size", "message"),
     [
-        ("resnet19", 64, r"no classifier resnet19 \(did you mean 'resnet1.*it has alexnet"),
+        ("resnet19", 64, r"no classifier resnet19 \(did you mean 'resnet1\d'\?\)$"),
+        ("q", 64, r"no classifier q; it has alexnet, "),
         ("vit_b_16", 50, r"vit_b_16 takes no pictures of 50 pixels"),
     ],
 )
