@@ -18,6 +18,8 @@ from cnn_cli.sections import DeviceConfig
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Names of glibc's malloc.h."""
+MOST_THREADS = 4
+"""Of each processor: more only wait for each other, until a step takes minutes."""
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -121,6 +123,12 @@ def chosen_name(config: DeviceConfig) -> str:
         raise UserError(
             f"device.name={name}: not on this machine; there is {', '.join(names)}"
             " (device=auto takes the fastest)"
+        )
+    most = MOST_THREADS * (os.cpu_count() or 1)
+    if config.threads is not None and config.threads > most:
+        raise UserError(
+            f"device.threads={config.threads}: at most {most} here, with {os.cpu_count()}"
+            " processors; null takes all of them"
         )
     if name == "cpu" and config.precision == "fp16":
         raise UserError("device.precision=fp16: too slow on a CPU; use fp32 (or bf16 with AMX)")

@@ -62,7 +62,7 @@ class Form:
 
 
 Duration = Annotated[
-    str, Form(r"(?=.*[1-9])\d+(\.\d+)?[smh]", "a time above 0s, such as 90s, 10m or 1.5h")
+    str, Form(r"(?=.*[1-9])\d+(\.\d+)?[smh]", "a time above 0 in s, m or h, as 90s, 10m, 1.5h")
 ]
 """A length of time with its unit: seconds, minutes or hours."""
 

@@ -27,6 +27,8 @@ from cnn_cli.errors import UserError
 from cnn_cli.limits import seconds as in_seconds
 from cnn_cli.run import Run
 
+HOPELESS = 40
+"""Steps in all, below which it is said that nothing can come of it."""
 GREATEST = 0.05
 """Of the budget: a step that takes more of it is not even timed, but one of half the pictures."""
 LEAST = 1.5
@@ -42,8 +44,8 @@ class Fit:
     total: int
     bytes: int
     """of a checkpoint"""
-    note: str
-    """on a size of batch that is not as it was set; empty where it is"""
+    notes: tuple[str, ...]
+    """on a size of batch that is not as it was set, and on a time that is too short"""
 
     def settled(self, config: TrainConfig) -> TrainConfig:
         """With the size of batch that was found, which the run then records."""
@@ -95,7 +97,9 @@ def fit(config: TrainConfig, task: Task, state: TrainState) -> Fit:
             f"trainer.budget={text}: too short for one step with its validation and checkpoint;"
             f" give {span(LEAST * (elapsed + pace.per_step + validation + save))} or more"
         )
-    return Fit(size, dataclasses.replace(pace, read_at=elapsed), total, written, _note(task, size))
+    return Fit(
+        size, dataclasses.replace(pace, read_at=elapsed), total, written, _notes(task, size, total)
+    )
 
 
 def _first_size(task: Task, trial: Trial, budget: float) -> int:
@@ -122,13 +126,19 @@ def _last_step(task: Task, batch_size: int, pace: Pace, elapsed: float) -> int:
     return calendar.last_step(pace.costs, 0, pace.left(elapsed))
 
 
-def _note(task: Task, size: int) -> str:
-    if size == task.batch_size:
-        return ""
-    return (
-        f"trainer.batch_size is {size} instead of {task.batch_size}, for more steps in the time:"
-        f" fewer than {FEWEST_STEPS} are too few to train"
-    )
+def _notes(task: Task, size: int, total: int) -> tuple[str, ...]:
+    told = []
+    if size != task.batch_size:
+        told.append(
+            f"trainer.batch_size is {size} instead of {task.batch_size}, for more steps in the"
+            f" time: fewer than {FEWEST_STEPS} are too few to train"
+        )
+    if total < HOPELESS:
+        told.append(
+            f"trainer.budget={task.trainer.budget} has time for about {total} steps, which teach"
+            " next to nothing: give more, or take a smaller model"
+        )
+    return tuple(told)
 
 
 def go_on(task: Task, state: TrainState) -> None:

@@ -20,7 +20,13 @@ from cnn_cli.commands import (
 )
 from cnn_cli.commands.overview import overview, resume_command
 from cnn_cli.commands.requirements import Demands
-from cnn_cli.commands.trained import as_it_was, check_shapes, fewer_threads, find
+from cnn_cli.commands.trained import (
+    as_it_was,
+    check_shapes,
+    fewer_threads,
+    find,
+    other_arithmetic,
+)
 from cnn_cli.config import TrainConfig, short_name
 from cnn_cli.device import Device, choose, with_threads
 from cnn_cli.engine import checkpoint
@@ -113,8 +119,9 @@ def train_once(
             checkpoint.adopt(task.run, path, saved)
         elif config.trainer.budget is not None:
             fit = budgeting.fit(config, task, state)
+            notes += fit.notes
             if fit.batch_size != task.batch_size:
-                config, notes = fit.settled(config), [*notes, fit.note]
+                config = fit.settled(config)
                 task, state, _ = sizing.task(config, *parts)
             costing = fit.start(task, state)
         with display.logging(task.run.log):
@@ -128,7 +135,7 @@ def _considerate(
     """The device as a resumed run had it, or with threads for the processors that are free."""
     if path is not None:
         before = as_it_was(path, config.device.precision, device, config.device)
-        return before, fewer_threads(device, before)
+        return before, [*other_arithmetic(path, before), *fewer_threads(device, before)]
     if device.place.type != "cpu" or config.device.threads is not None:
         return device, []
     free = free_cores()

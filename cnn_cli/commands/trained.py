@@ -14,7 +14,7 @@ from cnn_cli import build, inputs
 from cnn_cli.config import Node
 from cnn_cli.config_text import from_yaml
 from cnn_cli.data.contract import Dataset, Preprocessing
-from cnn_cli.device import Device, with_threads
+from cnn_cli.device import DTYPES, Device, with_threads
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.checkpoint import Checkpoint
 from cnn_cli.engine.display import Display
@@ -106,6 +106,15 @@ def as_it_was(path: Path, told: str, device: Device, wanted: DeviceConfig) -> De
     if wanted.threads is None and device.place.type == "cpu" and threads and not told_threads():
         device = with_threads(device, min(max(1, threads[0]), cores()))
     return device
+
+
+def other_arithmetic(path: Path, device: Device) -> list[str]:
+    """A note where the run of checkpoint `path` was trained in another precision; else none."""
+    run = run_of(path)
+    used = _device_of(run).split(", ") if run else []
+    before = next((part for part in used if part in ("fp32", *DTYPES)), device.precision)
+    told = f"in {device.precision} from here on, before in {before}: figures may shift a little"
+    return [told] * (before != device.precision)
 
 
 def fewer_threads(before: Device, device: Device) -> list[str]:

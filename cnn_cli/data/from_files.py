@@ -162,7 +162,9 @@ def _kept(whole: Decoded) -> tuple[Tensor, list[str]]:
             found = kept_pictures.find(place, whole)
     if found is None:
         raise UserError(f"dataset.cache=true: {place} cannot be read back; set it to false")
-    told = f"dataset.cache: {len(whole)} pictures are decoded from here on: {place}"
+    told = (
+        f"dataset.cache: {len(whole)} pictures decoded once, for the next starts as well: {place}"
+    )
     return found, [f"{told} ({max(1, found.nbytes // 1000):,} kB; delete it as you like)"]
 
 

@@ -1,18 +1,16 @@
 """What the person sees: progress bars in a terminal, plain lines elsewhere, and train.log."""
 
-import errno
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from cnn_cli.engine.costing import Costing
+from cnn_cli.engine.output import Log, Terminal
 from cnn_cli.engine.records import Figures, Record
 
 LOG_WIDTH = 120
@@ -41,7 +39,7 @@ class Display:
 
         `lasting` where the work goes on without a reader: its terminal was closed, | head is done.
         """
-        terminal = cast("IO[str]", _Terminal()) if lasting else None
+        terminal = cast("IO[str]", Terminal()) if lasting else None
         self.console = console or Console(highlight=False, file=terminal)
         self.brief = brief
         self._log: Console | None = None
@@ -78,7 +76,7 @@ class Display:
     @contextmanager
     def logging(self, path: Path) -> Iterator[None]:
         """Also write to the file at `path`, after what is there already."""
-        log = _Log(path, self.console)
+        log = Log(path, self.console)
         self._log = _log_console(cast("IO[str]", log))
         try:
             yield
@@ -127,10 +125,12 @@ class Display:
         if self._progress is None:
             return
         part = step % self._steps_per_epoch
+        rest = self._total - (step - part)
         best = "" if self._best is None else f"  best {self._best:.4g}"
         self._progress.update(
             self._epoch_task,
             completed=part,
+            total=min(self._steps_per_epoch, rest),
             description=self._epoch_name(step),
             figures=f"loss {figures.loss:.3f}  acc {figures.accuracy:6.1%}"
             f"  lr {figures.learning_rate:.2g}",
@@ -143,8 +143,11 @@ class Display:
         )
 
     def _epoch_name(self, step: int) -> str:
-        whole = -(-self._total // self._steps_per_epoch)
-        return f"epoch {min(step // self._steps_per_epoch + 1, whole)}/{self._epochs(self._total)}"
+        """The epoch that is on; where a time budget may end within one, how many are done."""
+        if self._corrected or self._total % self._steps_per_epoch:
+            return f"epoch {self._epochs(step)}/{self._epochs(self._total)}"
+        whole = self._total // self._steps_per_epoch
+        return f"epoch {min(step // self._steps_per_epoch + 1, whole)}/{whole}"
 
     def _epochs(self, steps: int) -> str:
         """How many epochs `steps` are: 3, or 3.4 where a time budget ends within one."""
@@ -178,75 +181,18 @@ class Display:
             console.print(line, soft_wrap=True)
         if self._progress is not None:
             self._progress.update(self._total_task, completed=record.step)
-            self._progress.update(
-                self._epoch_task, completed=0, description=self._epoch_name(record.step), figures=""
-            )
+            if record.step < self._total:
+                self._progress.update(
+                    self._epoch_task,
+                    completed=0,
+                    description=self._epoch_name(record.step),
+                    figures="",
+                )
 
 
 def _loss_and_accuracy(name: str, loss: float, accuracy: float) -> str:
     figure = f"{loss:.3f}" if loss < LARGE else f"{loss:.2e}"
     return f"  {name} loss {figure} acc {accuracy:7.2%}"
-
-
-class _Terminal:
-    """Standard output, which may go away: what is written then is lost, and nothing else."""
-
-    def write(self, text: str) -> int:
-        """Write as far as somebody reads."""
-        with self._let_go():
-            sys.stdout.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Hand on what was written."""
-        with self._let_go():
-            sys.stdout.flush()
-
-    @contextmanager
-    def _let_go(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.EIO):
-                raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stdout, name)
-
-
-class _Log:
-    """A file to append to, which a full disk does not make fail: what it refuses is lost."""
-
-    def __init__(self, path: Path, console: Console) -> None:
-        self._file = path.open("a", encoding="utf-8")
-        self._console = console
-        self._told = False
-
-    def write(self, text: str) -> int:
-        """Write, and at once: the log is there for what happens after."""
-        try:
-            self._file.write(text)
-            self._file.flush()
-        except OSError as error:
-            self._refused(error)
-        except ValueError:  # closed: what TensorBoard's thread says after the end is lost
-            pass
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is left to do."""
-
-    def close(self) -> None:
-        """Close the file; what could not be written stays so."""
-        with suppress(OSError):
-            self._file.close()
-
-    def _refused(self, error: OSError) -> None:
-        if not self._told:
-            self._told = True
-            text = f"warning: {self._file.name} cannot be written: {error.strerror}"
-            self._console.print(text, style="yellow", markup=False)
 
 
 def _log_console(file: IO[str]) -> Console:

@@ -111,6 +111,18 @@ def test_a_run_goes_on_and_is_evaluated_in_what_it_began_in(
     assert ", fp32, " in record["resumed"][-1]["device"]
 
 
+def test_a_resume_in_another_arithmetic_is_told(
+    own_run: Path, command: Callable[..., Any], tiny: tuple[str, ...]
+) -> None:
+    assert command("train", *tiny, "device.precision=fp32", "run.name=told").succeeded()
+    more = ("resume=told", "trainer.epochs=3", "device.precision=bf16")
+    found = command("train", *more)
+    assert found.succeeded()
+    assert "in bf16 from here on, before in fp32" in " ".join(found.out.split())
+    again = command("train", "resume=told", "trainer.epochs=4", "device.precision=bf16")
+    assert "from here on" not in again.out
+
+
 def test_the_comparison_can_fail(plain: Mapping[str, Tensor], tmp_path: Path) -> None:
     found = trained(tmp_path / "run", "seed=1")
     assert any(not torch.allclose(found[name], plain[name], atol=2e-4) for name in plain)

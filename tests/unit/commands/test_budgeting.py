@@ -72,7 +72,7 @@ def asked(budget: str, batch_size: int = 256, accumulate: int = 1) -> tuple[Any,
 
 def test_a_budget_is_filled_with_steps_and_what_belongs_to_them(trial) -> None:
     found = fit(*asked("10m"), SimpleNamespace())
-    assert (found.batch_size, found.note) == (256, "")
+    assert (found.batch_size, found.notes) == (256, ())
     assert found.pace.per_step == 0.256
     elapsed = found.pace.read_at
     probed = 0.032 + 0.032 + 0.064 + 0.128
@@ -87,9 +87,9 @@ def test_a_budget_is_filled_with_steps_and_what_belongs_to_them(trial) -> None:
 def test_few_steps_mean_smaller_batches_down_to_a_floor(trial, budget, batch_size) -> None:
     found = fit(*asked(budget), SimpleNamespace())
     assert found.batch_size == batch_size
-    assert (f"trainer.batch_size is {batch_size} instead of 256" in found.note) == (
-        batch_size < 256
-    )
+    said = "; ".join(found.notes)
+    assert (f"trainer.batch_size is {batch_size} instead of 256" in said) == (batch_size < 256)
+    assert ("teach next to nothing" in said) == (found.total < 40)
 
 
 def test_no_step_is_timed_that_would_take_a_great_part_of_the_budget(trial) -> None:
@@ -156,7 +156,7 @@ def test_the_size_of_batch_that_was_found_is_recorded(monkeypatch, capsys) -> No
     real = budgeting.fit
 
     def smaller(*given: Any) -> budgeting.Fit:
-        return dataclasses.replace(real(*given), batch_size=16, note="smaller batches")
+        return dataclasses.replace(real(*given), batch_size=16, notes=("smaller batches",))
 
     monkeypatch.setattr(budgeting, "fit", smaller)
     run = trained("small", "trainer.budget=2s", "trainer.lr_batch=32")
@@ -197,7 +197,7 @@ def test_a_stopped_run_with_a_budget_goes_on_with_what_is_left(monkeypatch) -> N
     [
         (["trainer.epochs=3", "trainer.budget=9s"], "leave one of them out"),
         (["+trainer.epochs=3"], "trainer.epochs is there already"),
-        (["trainer.budget=9"], "must be a time above 0s"),
+        (["trainer.budget=9"], "must be a time above 0 in s, m or h"),
         (["-m", "trainer.epochs=1,2", "trainer.budget=9s"], "leave one of them out"),
         (["trainer.budget=0.001s"], "too short for one step"),
     ],
@@ -225,7 +225,7 @@ def test_a_resumed_run_keeps_to_its_kind_of_length(capsys) -> None:
         "trainer.epochs=30": "this run goes by time; give more of it: trainer.budget=TIME",
         "trainer.budget=1s": "can only get longer; recorded: 2s",
         "trainer.budget=null": "this run goes by time; recorded: 2s",
-        "trainer.budget=x": "must be a time above 0s",
+        "trainer.budget=x": "must be a time above 0 in s, m or h",
     }.items():
         assert main(["resume=timed", setting]) == 2
         assert told in capsys.readouterr().err, setting

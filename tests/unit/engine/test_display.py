@@ -67,7 +67,7 @@ def test_the_bar_follows_a_total_that_is_corrected():
         display.step(9, RECORD.train, 100.0, 65.0)
         display._progress.refresh()
     assert "9/31" in file.getvalue()
-    assert "epoch 3/7.8" in file.getvalue()
+    assert "epoch 2.2/7.8" in file.getvalue()
 
 
 def test_bars_in_a_terminal():
