@@ -37,8 +37,6 @@ class Device:
     """steps may be replayed as a CUDA graph"""
     compile: bool = False
     """training's passes are compiled"""
-    side_by_side: bool = True
-    """small maps are put side by side on a CPU"""
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -155,7 +153,6 @@ def choose(config: DeviceConfig) -> Device:
         workers=config.workers,
         graph=config.graph,
         compile=config.compile,
-        side_by_side=config.side_by_side,
     )
 
 

@@ -34,6 +34,9 @@ FRESH = ("run", "resume", "trust", "check", "baseline")
 SECTIONS = ("loss", "trainer", "require")
 """Fixed parts of a config, whose keys grow in number from version to version."""
 
+BEFORE = {"side_by_side": False}
+"""What a device did before it had the key, where that is not today's default."""
+
 DURATION = get_args(Duration)[1]
 
 FREE = (
@@ -65,7 +68,7 @@ def read(ref: str, root: str, prefer: str, trust: Sequence[str]) -> dict[str, An
             f"{path}: recorded by another version: {', '.join(sorted(unknown | missing))}"
         )
     if isinstance(values.get("device"), Mapping):
-        values["device"] = {**_device_defaults(), **values["device"]}
+        values["device"] = {**_device_defaults(), **BEFORE, **values["device"]}
     problems = [f"{path}: recorded {line}" for line in check_targets(values, trust)]
     for name, node in values.items():
         if isinstance(node, Mapping) and {"defaults", "hydra"} & node.keys():

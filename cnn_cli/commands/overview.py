@@ -17,6 +17,7 @@ from cnn_cli.data.contract import Dataset, Preprocessing
 from cnn_cli.engine.graph import why_not
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
+from cnn_cli.models import convolution
 from cnn_cli.models.summary import Summary, summarise
 from cnn_cli.report.files import PAGE
 from cnn_cli.run import Run
@@ -100,9 +101,9 @@ def _speed(task: Task, state: TrainState) -> str:
         when = "while" if task.settings.cropped else "after"
         parts["trainer.crop_while_gathering"] = f"crops {when} gathering"
     parts["trainer.eval_batch_size"] = f"evaluation of {task.eval_batch_size} at once"
-    if task.device.place.type == "cpu" and task.device.channels_last:
-        how = "side by side where that is faster" if task.device.side_by_side else "one by one"
-        parts["device.side_by_side"] = f"small maps {how}"
+    joins = convolution.may_join(state.model, task.device.products)
+    if task.device.place.type == "cpu" and task.device.channels_last and joins is not None:
+        parts["device.side_by_side"] = f"small maps {'side by side' if joins else 'one by one'}"
     if task.device.place.type == "cuda":
         problem = why_not(state.optimizer, task.device)
         graph = f"no CUDA graph: {problem}" if problem else "steps replayed as a CUDA graph"

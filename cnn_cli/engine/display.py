@@ -119,7 +119,7 @@ class Display:
         self.say(f"expected: {costing.told()}")
 
     def step(
-        self, step: int, figures: Figures, images_per_second: float, seconds_left: float
+        self, step: int, figures: Figures, images_per_second: float, seconds_left: float | None
     ) -> None:
         """Move the bars; `figures` are those of the last step."""
         if self._progress is None:
@@ -138,7 +138,7 @@ class Display:
         self._progress.update(
             self._total_task,
             completed=step,
-            left=f"{duration(seconds_left)} left",
+            left="" if seconds_left is None else f"{duration(seconds_left)} left",
             figures=f"{images_per_second:,.0f} images/s{best}",
         )
 

@@ -78,13 +78,19 @@ class Session:
         steps = self.state.step - self._epoch_first
         return steps * self.task.batch_size / (self._mark - self._epoch_start)
 
-    def seconds_left(self) -> float:
-        """Until the end: of the budget, or as long for each step to come as for those done."""
+    def seconds_left(self) -> float | None:
+        """Until the end: of the budget, or as long for each step to come as for those done here.
+
+        The first step, which is slow, does not count; None until some more are done.
+        """
         state = self.state
         if state.pace is not None:
             return max(0.0, state.pace.budget - state.elapsed)
-        to_come = (state.total - state.step) * state.elapsed / state.step
-        return min(to_come, self.task.max_seconds - state.elapsed)
+        steps = state.step - self._first - 1
+        if steps < FIRST_STEPS or self._warm is None:
+            return None
+        to_come = (state.total - state.step) * (self._mark - self._warm) / steps
+        return max(0.0, min(to_come, self.task.max_seconds - state.elapsed))
 
     def closed(self, *, validated: bool) -> None:
         """Count the end of an epoch."""

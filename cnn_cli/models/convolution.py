@@ -1,5 +1,7 @@
 """Convolutions as a CPU does them best."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,9 +11,10 @@ PAYS = {
     torch.float32: ((4, 256 * 256, 64),),
 }
 """Where it pays to put maps side by side, for each arithmetic: for results up to so many pixels
-wide, with so many pairs of input and output channels at least, in rows up to so many pixels wide.
-A tile of AMX holds 32 numbers. Measured with 64 to 500 pictures: 1.1 to 5 times as fast in
-bfloat16, 1.05 to 2.6 times in float32; with wider results or fewer channels slower."""
+wide, with so many pairs of input and output channels at least, in rows up to so many pixels wide
+(a row of a tile of AMX holds 32 numbers). Measured on such a processor with 64 to 500 pictures: a
+layer is 1.1 to 5 times as fast in bfloat16, 1.05 to 2.6 times in float32; with wider results or
+fewer channels slower."""
 
 
 class Conv2d(nn.Conv2d):
@@ -20,11 +23,12 @@ class Conv2d(nn.Conv2d):
     The kernels there work along a map's width: of the 32 places that a product has in bfloat16, a
     map of 4 pixels fills 4, most of all in the gradient of the weights. Here the maps of several
     pictures become one wide map, with as many zeros between them as the padding asks for; results
-    are equal but for rounding. See `set_side_by_side` for the switch.
+    are equal but for rounding. See `set_side_by_side` for the switch. As it looks at what it is
+    given, it can neither be scripted nor traced symbolically in training.
 
-    Maps narrower than the stride are computed in float32: in bfloat16 the gradient of the kernel is
-    left unset where only the padding is seen, and holds whatever was in memory (seen with torch
-    2.15 on a processor with AMX).
+    Maps no wider or higher than the stride are computed in float32: in bfloat16 torch leaves parts
+    of such results, or of the kernel's gradient, unset, so that they hold whatever was in memory
+    (seen with torch 2.15 on a processor with AMX).
     """
 
     side_by_side = True
@@ -33,16 +37,19 @@ class Conv2d(nn.Conv2d):
         if maps.device.type != "cpu":
             return super().forward(maps)
         reduced = torch.is_autocast_enabled("cpu")
-        if reduced and min(maps.shape[-2:]) < max(self.stride):
-            with torch.autocast("cpu", enabled=False):
-                return super().forward(maps.float())
+        least, stride = min(maps.shape[-2:]), max(self.stride)
         dtype = torch.get_autocast_dtype("cpu") if reduced else maps.dtype
         count = self._pictures_a_row(maps, dtype) if self.training and self.side_by_side else 1
-        return self._beside(maps, count) if count > 1 else super().forward(maps)
+        if count > 1 and (least >= stride or not reduced):
+            return self._beside(maps, count)
+        if reduced and stride > 1 and least <= stride:
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(maps.float())
+        return super().forward(maps)
 
     def _pictures_a_row(self, maps: Tensor, dtype: torch.dtype) -> int:
         """How many pictures are best computed as one; 1 where each is better left alone."""
-        if not self._keeps_size or self.groups > 1 or self.dilation != (1, 1) or maps.dim() != 4:
+        if not can_join(self) or maps.dim() != 4:
             return 1
         if not maps.is_contiguous(memory_format=torch.channels_last):
             return 1
@@ -53,13 +60,6 @@ class Conv2d(nn.Conv2d):
                 count = row // (self._pitch(maps) // self.stride[1])
                 return min(count, len(maps)) if pairs >= fewest else 1
         return 1
-
-    @property
-    def _keeps_size(self) -> bool:
-        """Whether zeros around a map make up for what the kernel, larger than 1, takes off."""
-        odd = all(size % 2 for size in self.kernel_size) and max(self.kernel_size) > 1
-        padding = tuple(size // 2 for size in self.kernel_size)
-        return odd and self.padding == padding and self.padding_mode == "zeros"
 
     def _pitch(self, maps: Tensor) -> int:
         """Columns from one picture to the next: its own and the padding, in whole strides."""
@@ -90,13 +90,25 @@ def apart(maps: Tensor, many: int, count: int, width: int) -> Tensor:
     rows, channels, height, _ = maps.shape
     split = maps.permute(0, 2, 3, 1).reshape(rows, height, count, -1, channels)[:, :, :, :width]
     back = split.transpose(1, 2).reshape(rows * count, height, width, channels)
-    return back[:many].permute(0, 3, 1, 2)
+    # of one row a view is left, which the next layer would not take for channels_last
+    return back[:many].contiguous().permute(0, 3, 1, 2)
+
+
+def can_join(module: nn.Conv2d) -> bool:
+    """Whether a convolution can take its maps side by side, whatever they are.
+
+    Zeros around a map have to make up for what the kernel, larger than 1, takes off.
+    """
+    odd = all(size % 2 for size in module.kernel_size) and max(module.kernel_size) > 1
+    same = module.padding == tuple(size // 2 for size in module.kernel_size)
+    plain = module.groups == 1 and module.dilation == (1, 1) and module.padding_mode == "zeros"
+    return odd and same and plain
 
 
 def replace(network: nn.Module) -> None:
-    """Make each nn.Conv2d of a network, subclasses left out, our `Conv2d`; names stay."""
+    """Make each nn.Conv2d with something to gain our `Conv2d`; subclasses and names stay."""
     for module in network.modules():
-        if type(module) is nn.Conv2d:
+        if type(module) is nn.Conv2d and (can_join(module) or max(module.stride) > 1):
             module.__class__ = Conv2d
 
 
@@ -105,3 +117,14 @@ def set_side_by_side(network: nn.Module, wanted: bool) -> None:
     for module in network.modules():
         if isinstance(module, Conv2d):
             module.side_by_side = wanted
+
+
+def may_join(network: nn.Module, dtype: torch.dtype) -> bool | None:
+    """Whether small maps are put side by side on a CPU; None where no layer would gain by it."""
+    fewest = min((fewest for _, fewest, _ in PAYS.get(dtype, ())), default=math.inf)
+    for layer in network.modules():
+        if not isinstance(layer, Conv2d) or not can_join(layer):
+            continue
+        if layer.in_channels * layer.out_channels >= fewest:
+            return layer.side_by_side
+    return None

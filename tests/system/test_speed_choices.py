@@ -111,6 +111,30 @@ def test_a_run_goes_on_and_is_evaluated_in_what_it_began_in(
     assert ", fp32, " in record["resumed"][-1]["device"]
 
 
+JOINED = ("model.channels=[64,64]", "device.precision=bf16")
+"""Wide enough for maps side by side."""
+
+
+def test_the_summary_tells_how_small_maps_are_trained(
+    own_run: Path, command: Callable[..., Any], tiny: tuple[str, ...]
+) -> None:
+    for wanted, told in (("true", "side by side"), ("false", "one by one")):
+        found = command("train", *tiny, *JOINED, f"device.side_by_side={wanted}")
+        assert f"small maps {told} (device" in " ".join(found.out.split())
+    assert "small maps" not in command("train", *tiny).out
+
+
+def test_a_run_from_before_small_maps_were_joined_goes_on_without(
+    own_run: Path, command: Callable[..., Any], tiny: tuple[str, ...]
+) -> None:
+    words = (*tiny, *JOINED, "run.name=older", "device.side_by_side=false")
+    assert command("train", *words).succeeded()
+    config = own_run.parent / "older" / "config.yaml"
+    config.write_text(config.read_text().replace("  side_by_side: false\n", ""))
+    out = command("train", "resume=older", "trainer.epochs=3").out
+    assert "small maps one by one (" in " ".join(out.split())
+
+
 def test_a_resume_in_another_arithmetic_is_told(
     own_run: Path, command: Callable[..., Any], tiny: tuple[str, ...]
 ) -> None:

@@ -110,7 +110,7 @@ def test_what_gains_nothing_or_is_not_known_is_left_alone(module: Conv2d, maps: 
 
 
 def test_the_switch_reaches_every_layer() -> None:
-    net = nn.Sequential(nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 256, 3))
+    net = nn.Sequential(nn.Conv2d(256, 256, 3, padding=1), nn.ReLU())
     replace(net)
     set_side_by_side(net, False)
     first = net[0]
@@ -120,11 +120,40 @@ def test_the_switch_reaches_every_layer() -> None:
     assert counted(first, pictures(6, 2))[1] == [1]
 
 
+def test_layers_with_nothing_to_gain_stay_as_they_are() -> None:
+    kinds = {"kernel_size": 1}, {"kernel_size": 3}, {"kernel_size": 3, "groups": 4, "padding": 1}
+    net = nn.Sequential(*(nn.Conv2d(4, 4, **kind) for kind in kinds))
+    replace(net)
+    assert {type(module) for module in net} == {nn.Conv2d}
+
+
+def test_a_row_of_pictures_of_one_pixel_is_followed_by_another() -> None:
+    """What comes back has to be dense, or the next layer would not see that it is NHWC."""
+    first, second = layer(), layer()
+    for side in (1, 2, 4):
+        found, given = counted(first, pictures(12, side))
+        assert given == [1]
+        assert counted(second, found)[1] == [1], side
+
+
+@pytest.mark.parametrize(
+    ("channels", "dtype", "wanted"),
+    [(32, torch.bfloat16, None), (64, torch.bfloat16, True), (64, torch.float32, None),
+     (256, torch.float32, True), (256, torch.float64, None)],
+)  # fmt: skip
+def test_whether_any_layer_may_gain_is_told(channels: int, dtype: Any, wanted: bool | None) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(channels, channels, 3, padding=1))
+    replace(net)
+    assert convolution.may_join(net, dtype) is wanted
+    set_side_by_side(net, False)
+    assert convolution.may_join(net, dtype) is (None if wanted is None else False)
+
+
 def test_subclasses_stay_what_they_are_and_names_stay() -> None:
     class Own(nn.Conv2d):
         pass
 
-    net = nn.Sequential(nn.Conv2d(1, 1, 1), Own(1, 1, 1))
+    net = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), Own(1, 1, 3, padding=1))
     names = list(net.state_dict())
     replace(net)
     assert [type(module) for module in net] == [Conv2d, Own]
@@ -137,6 +166,7 @@ def test_between_pictures_is_nothing_and_they_come_back_as_they_were(many: int, 
     wide = side_by_side(maps, count, 5)
     assert wide.shape == (-(-many // count), 2, 3, 5 * count)
     assert wide.is_contiguous(memory_format=torch.channels_last)
+    assert apart(wide, many, count, 3).is_contiguous(memory_format=torch.channels_last)
     for column in range(5 * count):
         if column % 5 >= 3:
             assert not wide[..., column].any()
@@ -181,10 +211,12 @@ def test_the_gradient_of_a_kernel_that_sees_padding_alone_is_zero_there(groups: 
         assert not around.any()
 
 
-def test_only_maps_narrower_than_the_stride_are_in_float32() -> None:
+def test_only_maps_no_larger_than_the_stride_are_in_float32() -> None:
     layers = [nn.Conv2d(4, 4, 3, stride=stride, padding=1) for stride in (1, 2)]
     replace(nn.Sequential(*layers))
     with torch.autocast("cpu", torch.bfloat16):
         assert layers[1](torch.rand(1, 4, 1, 1)).dtype == torch.float32
-        assert layers[1](torch.rand(1, 4, 2, 2)).dtype == torch.bfloat16
+        assert layers[1](torch.rand(1, 4, 2, 5)).dtype == torch.float32
+        assert layers[1](torch.rand(1, 4, 3, 3)).dtype == torch.bfloat16
+        assert layers[0](torch.rand(1, 4, 1, 1)).dtype == torch.bfloat16
     assert layers[1](torch.rand(1, 4, 1, 1)).dtype == torch.float32
