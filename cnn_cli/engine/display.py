@@ -96,7 +96,7 @@ class Display:
             return
         with _bars(self.console, told=True) as self._progress:
             self._epoch_task = self._progress.add_task(
-                self._epoch_name(step), total=steps_per_epoch, figures="", left=""
+                self._epoch_name(step, step), total=steps_per_epoch, figures="", left=""
             )
             self._total_task = self._progress.add_task(
                 "in all", total=total, completed=step, figures="", left=""
@@ -124,16 +124,15 @@ class Display:
         """Move the bars; `figures` are those of the last step."""
         if self._progress is None:
             return
-        part = step % self._steps_per_epoch
-        rest = self._total - (step - part)
+        begun = (step - 1) // self._steps_per_epoch * self._steps_per_epoch
         best = "" if self._best is None else f"  best {self._best:.4g}"
         self._progress.update(
             self._epoch_task,
-            completed=part,
-            total=min(self._steps_per_epoch, rest),
-            description=self._epoch_name(step),
+            completed=step - begun,
+            total=min(self._steps_per_epoch, self._total - begun),
+            description=self._epoch_name(begun, step),
             figures=f"loss {figures.loss:.3f}  acc {figures.accuracy:6.1%}"
-            f"  lr {figures.learning_rate:.2g}",
+            f"  lr {figures.learning_rate:.1e}",
         )
         self._progress.update(
             self._total_task,
@@ -142,12 +141,11 @@ class Display:
             figures=f"{images_per_second:,.0f} images/s{best}",
         )
 
-    def _epoch_name(self, step: int) -> str:
-        """The epoch that is on; where a time budget may end within one, how many are done."""
+    def _epoch_name(self, begun: int, step: int) -> str:
+        """The epoch that began at `begun`; where a budget may end within one, how many are done."""
         if self._corrected or self._total % self._steps_per_epoch:
             return f"epoch {self._epochs(step)}/{self._epochs(self._total)}"
-        whole = self._total // self._steps_per_epoch
-        return f"epoch {min(step // self._steps_per_epoch + 1, whole)}/{whole}"
+        return f"epoch {begun // self._steps_per_epoch + 1}/{self._epochs(self._total)}"
 
     def _epochs(self, steps: int) -> str:
         """How many epochs `steps` are: 3, or 3.4 where a time budget ends within one."""
@@ -185,7 +183,7 @@ class Display:
                 self._progress.update(
                     self._epoch_task,
                     completed=0,
-                    description=self._epoch_name(record.step),
+                    description=self._epoch_name(record.step, record.step),
                     figures="",
                 )
 

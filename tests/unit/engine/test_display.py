@@ -87,6 +87,32 @@ def test_bars_in_a_terminal():
     assert "--:--" not in shown
 
 
+def test_the_last_bar_is_full():
+    file = io.StringIO()
+    display = Display(Console(file=file, width=160, force_terminal=True, color_system=None))
+    with display.training(0, 8, 4, None):
+        display.step(8, RECORD.train, 100.0, 0.0)
+        display._progress.refresh()
+    assert "4/4" in file.getvalue()
+    assert "epoch 2/2" in file.getvalue()
+
+
+def test_the_bar_of_a_part_of_an_epoch_ends_with_the_budget():
+    file = io.StringIO()
+    display = Display(Console(file=file, width=160, force_terminal=True, color_system=None))
+    with display.training(0, 40, 4, None):
+        display.retarget(7)
+        display.step(5, RECORD.train, 100.0, None)
+        display._progress.refresh()
+        display.epoch(replace(RECORD, step=7), 0.9)
+        display._progress.refresh()
+    shown = file.getvalue()
+    assert "1/3" in shown
+    assert "epoch 1.2/1.8" in shown
+    assert "left" not in shown
+    assert "epoch 2/1.8" not in shown
+
+
 def test_paths_are_no_markup():
     file = io.StringIO()
     Display(Console(file=file, width=80)).say("/data/[red]/x", markup=False)
