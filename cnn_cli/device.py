@@ -13,13 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from cnn_cli.errors import UserError
-from cnn_cli.processors import cores
+from cnn_cli.processors import cores, most_threads
 from cnn_cli.sections import DeviceConfig
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Names of glibc's malloc.h."""
-MOST_THREADS = 4
-"""Of each processor: more only wait for each other, until a step takes minutes."""
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -122,10 +120,9 @@ def chosen_name(config: DeviceConfig) -> str:
             f"device.name={name}: not on this machine; there is {', '.join(names)}"
             " (device=auto takes the fastest)"
         )
-    most = MOST_THREADS * (os.cpu_count() or 1)
-    if config.threads is not None and config.threads > most:
+    if config.threads is not None and config.threads > most_threads():
         raise UserError(
-            f"device.threads={config.threads}: at most {most} here, with {os.cpu_count()}"
+            f"device.threads={config.threads}: at most {most_threads()} here, with {os.cpu_count()}"
             " processors; null takes all of them"
         )
     if name == "cpu" and config.precision == "fp16":

@@ -11,6 +11,8 @@ WORK, NICED = (0, 2, 5, 6, 7), 1
 """Columns of a processor in /proc/stat that are work which does not give way: user, system,
 interrupts of both kinds, and what a virtual machine's host took; and the one of niced work, which
 gives way to all that is not niced itself."""
+MOST_THREADS = 4
+"""Of each processor: more only wait for each other, until a step takes minutes."""
 SHORTEST, LONGEST = 0.2, 20.0
 """Seconds over which the others' work is seen: less tells little, more nothing of now."""
 
@@ -31,6 +33,11 @@ def cores() -> int:
     """
     limits = [len(_mine()) or os.cpu_count() or 1, _quota(), told_threads() or sys.maxsize]
     return max(1, min(limits))
+
+
+def most_threads() -> int:
+    """Threads that this machine can still be asked for."""
+    return MOST_THREADS * (os.cpu_count() or 1)
 
 
 def free_cores() -> int:

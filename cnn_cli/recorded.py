@@ -14,6 +14,7 @@ from cnn_cli.config_text import from_yaml
 from cnn_cli.errors import UserError
 from cnn_cli.limits import Duration, seconds
 from cnn_cli.paths import config_dir
+from cnn_cli.processors import most_threads
 from cnn_cli.resolving import leaves
 from cnn_cli.targets import check_targets
 
@@ -68,7 +69,7 @@ def read(ref: str, root: str, prefer: str, trust: Sequence[str]) -> dict[str, An
             f"{path}: recorded by another version: {', '.join(sorted(unknown | missing))}"
         )
     if isinstance(values.get("device"), Mapping):
-        values["device"] = {**_device_defaults(), **BEFORE, **values["device"]}
+        values["device"] = _device(values["device"])
     problems = [f"{path}: recorded {line}" for line in check_targets(values, trust)]
     for name, node in values.items():
         if isinstance(node, Mapping) and {"defaults", "hydra"} & node.keys():
@@ -76,6 +77,15 @@ def read(ref: str, root: str, prefer: str, trust: Sequence[str]) -> dict[str, An
     if problems:
         raise UserError(*problems)
     return values
+
+
+def _device(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """With the keys of today; a larger machine's number of threads is not asked for here."""
+    device = {**_device_defaults(), **BEFORE, **recorded}
+    threads = device["threads"]
+    if isinstance(threads, int) and threads > most_threads():
+        device["threads"] = None
+    return device
 
 
 def _device_defaults() -> dict[str, Any]:

@@ -109,12 +109,19 @@ def as_it_was(path: Path, told: str, device: Device, wanted: DeviceConfig) -> De
 
 
 def other_arithmetic(path: Path, device: Device) -> list[str]:
-    """A note where the run of checkpoint `path` was trained in another precision; else none."""
+    """A note where the run of checkpoint `path` was trained otherwise; else none.
+
+    That is on another device or in another precision.
+    """
     run = run_of(path)
     used = _device_of(run).split(", ") if run else []
-    before = next((part for part in used if part in ("fp32", *DTYPES)), device.precision)
-    told = f"in {device.precision} from here on, before in {before}: figures may shift a little"
-    return [told] * (before != device.precision)
+    now = str(device).split(", ")[0], device.precision
+    before = (
+        used[0] if used else now[0],
+        next((part for part in used if part in ("fp32", *DTYPES)), now[1]),
+    )
+    told = f"{' in '.join(now)} from here on, {' in '.join(before)} before: results may differ"
+    return [told] * (before != now)
 
 
 def fewer_threads(before: Device, device: Device) -> list[str]:

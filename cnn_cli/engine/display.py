@@ -141,6 +141,18 @@ class Display:
             figures=f"{images_per_second:,.0f} images/s{best}",
         )
 
+    def _follow(self, step: int, *, at_end: bool) -> None:
+        """Start the next epoch's bar, or fill the last one's."""
+        assert self._progress is not None
+        begun = (step - at_end) // self._steps_per_epoch * self._steps_per_epoch
+        self._progress.update(
+            self._epoch_task,
+            completed=step - begun,
+            total=min(self._steps_per_epoch, max(1, self._total - begun)),
+            description=self._epoch_name(begun, step),
+            figures="",
+        )
+
     def _epoch_name(self, begun: int, step: int) -> str:
         """The epoch that began at `begun`; where a budget may end within one, how many are done."""
         if self._corrected or self._total % self._steps_per_epoch:
@@ -179,13 +191,7 @@ class Display:
             console.print(line, soft_wrap=True)
         if self._progress is not None:
             self._progress.update(self._total_task, completed=record.step)
-            if record.step < self._total:
-                self._progress.update(
-                    self._epoch_task,
-                    completed=0,
-                    description=self._epoch_name(record.step, record.step),
-                    figures="",
-                )
+            self._follow(record.step, at_end=record.step >= self._total)
 
 
 def _loss_and_accuracy(name: str, loss: float, accuracy: float) -> str:

@@ -133,6 +133,10 @@ def test_a_run_from_before_small_maps_were_joined_goes_on_without(
     config.write_text(config.read_text().replace("  side_by_side: false\n", ""))
     out = command("train", "resume=older", "trainer.epochs=3").out
     assert "small maps one by one (" in " ".join(out.split())
+    assert "not before" not in out
+    more = ("trainer.epochs=4", "device=cpu", "device.threads=1", "device.precision=bf16")
+    out = command("train", "resume=older", *more).out
+    assert "device.side_by_side=true from here on, not before" in " ".join(out.split())
 
 
 def test_a_resume_in_another_arithmetic_is_told(
@@ -142,7 +146,7 @@ def test_a_resume_in_another_arithmetic_is_told(
     more = ("resume=told", "trainer.epochs=3", "device.precision=bf16")
     found = command("train", *more)
     assert found.succeeded()
-    assert "in bf16 from here on, before in fp32" in " ".join(found.out.split())
+    assert "cpu in bf16 from here on, cpu in fp32 before" in " ".join(found.out.split())
     again = command("train", "resume=told", "trainer.epochs=4", "device.precision=bf16")
     assert "from here on" not in again.out
 

@@ -78,6 +78,7 @@ MAY_IMPORT = {
     "guard": "errors targets",
     "recorded": (
         "errors limits paths checking resolving config config_text targets run engine.checkpoint"
+        " processors"
     ),
     "destinations": "errors files run",
     "preview": "paths run sources",

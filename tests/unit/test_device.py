@@ -13,11 +13,12 @@ from cnn_cli.device import (
     Device,
     available,
     choose,
+    chosen_name,
     keep_memory,
     set_deterministic,
 )
 from cnn_cli.errors import UserError
-from cnn_cli.processors import cores
+from cnn_cli.processors import cores, most_threads
 from cnn_cli.sections import DeviceConfig
 
 
@@ -56,6 +57,13 @@ def test_a_missing_gpu_is_named():
 def test_half_precision_is_refused_on_a_cpu():
     with pytest.raises(UserError, match=r"device\.precision=fp16"):
         choose(config(precision="fp16"))
+
+
+def test_threads_beyond_reason_are_refused():
+    most = most_threads()
+    with pytest.raises(UserError, match=f"device.threads={most + 1}: at most {most} here"):
+        chosen_name(config(threads=most + 1))
+    assert chosen_name(config(threads=most)) == "cpu"
 
 
 def test_threads_and_determinism_are_set():

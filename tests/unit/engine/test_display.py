@@ -91,7 +91,8 @@ def test_the_last_bar_is_full():
     file = io.StringIO()
     display = Display(Console(file=file, width=160, force_terminal=True, color_system=None))
     with display.training(0, 8, 4, None):
-        display.step(8, RECORD.train, 100.0, 0.0)
+        display.step(6, RECORD.train, 100.0, 0.0)
+        display.epoch(replace(RECORD, step=8), 0.9)
         display._progress.refresh()
     assert "4/4" in file.getvalue()
     assert "epoch 2/2" in file.getvalue()

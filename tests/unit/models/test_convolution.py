@@ -211,12 +211,16 @@ def test_the_gradient_of_a_kernel_that_sees_padding_alone_is_zero_there(groups: 
         assert not around.any()
 
 
-def test_only_maps_no_larger_than_the_stride_are_in_float32() -> None:
+def test_only_what_a_stride_leaves_one_row_or_column_of_is_in_float32() -> None:
     layers = [nn.Conv2d(4, 4, 3, stride=stride, padding=1) for stride in (1, 2)]
     replace(nn.Sequential(*layers))
     with torch.autocast("cpu", torch.bfloat16):
         assert layers[1](torch.rand(1, 4, 1, 1)).dtype == torch.float32
         assert layers[1](torch.rand(1, 4, 2, 5)).dtype == torch.float32
         assert layers[1](torch.rand(1, 4, 3, 3)).dtype == torch.bfloat16
+        uncovered = Conv2d(4, 4, 2, 2, "valid")
+        assert uncovered(torch.rand(1, 4, 6, 3)).dtype == torch.float32
+        assert uncovered(torch.rand(1, 4, 6, 4)).dtype == torch.bfloat16
+        assert Conv2d(4, 4, 2, (1, 2))(torch.rand(1, 4, 3, 3)).dtype == torch.float32
         assert layers[0](torch.rand(1, 4, 1, 1)).dtype == torch.bfloat16
     assert layers[1](torch.rand(1, 4, 1, 1)).dtype == torch.float32
