@@ -26,8 +26,8 @@ class Conv2d(nn.Conv2d):
     are equal but for rounding. See `set_side_by_side` for the switch. As it looks at what it is
     given, it can neither be scripted nor traced symbolically in training.
 
-    Maps narrower than the stride, and with a stride those of which one row or column is left, are
-    computed in float32: in bfloat16 torch leaves parts of such results, or of the kernel's
+    Maps narrower than the stride, and with a stride those of which a single row or column is left,
+    are computed in float32: in bfloat16 torch leaves parts of such results, or of the kernel's
     gradient, unset, so that they hold whatever was in memory (seen with torch 2.15 on a processor
     with AMX).
     """
@@ -43,18 +43,19 @@ class Conv2d(nn.Conv2d):
         count = self._pictures_a_row(maps, dtype) if self.training and self.side_by_side else 1
         if count > 1 and (least >= stride or not reduced):
             return self._beside(maps, count)
-        if reduced and stride > 1 and (least < stride or self._least_result(maps) <= 1):
+        if reduced and stride > 1 and (least < stride or self._leaves_a_line(maps)):
             with torch.autocast("cpu", enabled=False):
                 return super().forward(maps.float())
         return super().forward(maps)
 
-    def _least_result(self, maps: Tensor) -> int:
-        """Height or width of the result in pixels, whichever is less."""
+    def _leaves_a_line(self, maps: Tensor) -> bool:
+        """Whether the result has one row or one column, and more than a pixel."""
         paddings = (0, 0) if isinstance(self.padding, str) else self.padding
         sizes = zip(
             maps.shape[-2:], paddings, self.dilation, self.kernel_size, self.stride, strict=True
         )
-        return min((s + 2 * p - d * (k - 1) - 1) // t + 1 for s, p, d, k, t in sizes)
+        found = [(s + 2 * p - d * (k - 1) - 1) // t + 1 for s, p, d, k, t in sizes]
+        return min(found) <= 1 < max(found)
 
     def _pictures_a_row(self, maps: Tensor, dtype: torch.dtype) -> int:
         """How many pictures are best computed as one; 1 where each is better left alone."""

@@ -82,7 +82,7 @@ def test_a_training_that_is_worse_than_its_baseline_is_exit_code_3(
         ("evaluate require.train_time=1m", "require.train_time: no such key"),
         ("evaluate require.accuracy=0", "in (0, 1]"),
         ("evaluate require.ece=1", "in [0, 1)"),
-        ("require.train_time=2", "such as 90s, 10m or 1.5h"),
+        ("require.train_time=2", "as 90s, 10m, 1.5h"),
         ("dataset=shapes require.recall={rings:0.5} trainer.epochs=1", "did you mean 'ring'?"),
         ("dataset=digits baseline=tiny", "has other classes, and cannot be compared"),
         ("dataset=digits dataset.folds=2 require.f1={x:1}", "there is no class 'x'"),

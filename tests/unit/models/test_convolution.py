@@ -217,6 +217,7 @@ def test_only_what_a_stride_leaves_one_row_or_column_of_is_in_float32() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert layers[1](torch.rand(1, 4, 1, 1)).dtype == torch.float32
         assert layers[1](torch.rand(1, 4, 2, 5)).dtype == torch.float32
+        assert layers[1](torch.rand(1, 4, 2, 2)).dtype == torch.bfloat16
         assert layers[1](torch.rand(1, 4, 3, 3)).dtype == torch.bfloat16
         uncovered = Conv2d(4, 4, 2, 2, "valid")
         assert uncovered(torch.rand(1, 4, 6, 3)).dtype == torch.float32
