@@ -20,9 +20,11 @@ SMALL = (
     *("device=cpu", "device.threads=1", "device.precision=fp32"),
     *("dataset.limit=192", "trainer.epochs=2"),
 )
+GENTLE = "optimizer.lr=0.02"
+"""At a default of 0.1 processors differ in the third digit of a loss, after six steps."""
 RECIPES = {
-    "digits": (),
-    "resnet": ("dataset=shapes", "dataset.size=16", "model=resnet", "trainer.clip_norm=1"),
+    "digits": (GENTLE,),
+    "resnet": (GENTLE, "dataset=shapes", "dataset.size=16", "model=resnet", "trainer.clip_norm=1"),
     "adamw": ("dataset=shapes", "dataset.size=16", "optimizer=adamw", "schedule=cosine"),
     "plain": (
         "augmentation=none",
