@@ -35,9 +35,6 @@ FRESH = ("run", "resume", "trust", "check", "baseline")
 SECTIONS = ("loss", "trainer", "require")
 """Fixed parts of a config, whose keys grow in number from version to version."""
 
-BEFORE = {"side_by_side": False}
-"""What a device did before it had the key, where that is not today's default."""
-
 DURATION = get_args(Duration)[1]
 
 FREE = (
@@ -81,7 +78,7 @@ def read(ref: str, root: str, prefer: str, trust: Sequence[str]) -> dict[str, An
 
 def _device(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """With the keys of today; a larger machine's number of threads is not asked for here."""
-    device = {**_device_defaults(), **BEFORE, **recorded}
+    device = {**_device_defaults(), **recorded}
     threads = device["threads"]
     if isinstance(threads, int) and threads > most_threads():
         device["threads"] = None

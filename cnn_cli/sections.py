@@ -44,7 +44,7 @@ class DeviceConfig:
     name: Literal["auto", "cpu", "cuda", "mps"]
     """auto takes a GPU where there is one"""
     precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """auto: bf16 where a GPU, or a CPU with AMX, has it, else fp32; fp16 scales the loss"""
+    """auto: bf16 where a GPU, or a CPU (AMX, AVX512-BF16), has it; fp16 scales the loss"""
     channels_last: bool
     """memory format NHWC for convolutions: faster on CPUs and tensor cores"""
     deterministic: bool
@@ -53,8 +53,8 @@ class DeviceConfig:
     """replay each step as one CUDA graph, where device and optimizer allow it"""
     compile: bool
     """torch.compile the forward and backward pass of training"""
-    side_by_side: bool
-    """on a CPU, train small maps several pictures a row, where that is faster"""
+    side_by_side: Literal["auto"] | bool
+    """on a CPU, train small maps several pictures a row; auto: where it has AMX"""
     threads: Count | None
     """CPU threads; null = all cores, fewer where others keep some busy"""
     workers: NonNegativeInt

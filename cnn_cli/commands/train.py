@@ -28,7 +28,6 @@ from cnn_cli.commands.trained import (
     other_arithmetic,
 )
 from cnn_cli.config import TrainConfig, short_name
-from cnn_cli.config_text import from_yaml
 from cnn_cli.device import Device, choose, with_threads
 from cnn_cli.engine import checkpoint
 from cnn_cli.engine.costing import Costing
@@ -116,7 +115,7 @@ def train_once(
         task, state, tried = sizing.task(config, *parts)
         costing, notes = None, [*notes, *chosen, *tried]
         if saved and path:
-            notes += _resume(task, state, saved) + _maps(config, saved)
+            notes += _resume(task, state, saved)
             checkpoint.adopt(task.run, path, saved)
         elif config.trainer.budget is not None:
             fit = budgeting.fit(config, task, state)
@@ -167,13 +166,6 @@ def _where(config: TrainConfig, job: Path | None, resumed: Path | None) -> Path:
         return job
     what = f"{short_name(config.dataset)}-{short_name(config.model)}"
     return run_folder(Path(config.run.root), config.run.dir, config.run.name, what)
-
-
-def _maps(config: TrainConfig, saved: checkpoint.Checkpoint) -> list[str]:
-    """A note where small maps were trained in the other way until now; else none."""
-    before = from_yaml(saved.config)["device"].get("side_by_side", False)
-    told = f"device.side_by_side={str(config.device.side_by_side).lower()} from here on, not before"
-    return [f"{told}: rounding differs"] * (before != config.device.side_by_side)
 
 
 def _resume(task: Task, state: TrainState, saved: checkpoint.Checkpoint) -> list[str]:

@@ -92,36 +92,41 @@ def load(path: Path, device: Device, trust: tuple[str, ...]) -> Trained:
 def as_it_was(path: Path, told: str, device: Device, wanted: DeviceConfig) -> Device:
     """`device` with the arithmetic of the run of checkpoint `path`, where `wanted` leaves it open.
 
-    That is fp32 if the run was in it, and its number of threads. `told` is the run's own precision;
-    where that is auto, and for the threads, its environment.json says what it came to when it was
-    trained last: another machine, an older version or a busier hour may choose otherwise. So
-    figures are those of the training's end, and a resume goes on as it was. bfloat16 is not taken
-    up on a processor that has it not: it would be slow there.
+    That is fp32 if the run was in it, its number of threads, and its way of small maps. `told` is
+    the run's own precision; where that is auto, and for the others, its environment.json says what
+    it came to when it was trained last: another machine, an older version or a busier hour may
+    choose otherwise. So figures are those of the training's end, and a resume goes on as it was.
+    bfloat16 is not taken up on a processor that has it not: it would be slow there.
     """
-    run = run_of(path)
-    used = _device_of(run).split(", ") if run else []
+    used, beside = _device_of(run_of(path))
     if wanted.precision == "auto" and "fp32" in (used if told == "auto" else [told]):
         device = replace(device, precision="fp32")
     threads = [int(part.split()[0]) for part in used if re.fullmatch(r"\d{1,4} threads?", part)]
     if wanted.threads is None and device.place.type == "cpu" and threads and not told_threads():
         device = with_threads(device, min(max(1, threads[0]), cores()))
+    if wanted.side_by_side == "auto" and device.place.type == "cpu" and used[:1] == ["cpu"]:
+        device = replace(device, side_by_side=beside)
     return device
 
 
 def other_arithmetic(path: Path, device: Device) -> list[str]:
     """A note where the run of checkpoint `path` was trained otherwise; else none.
 
-    That is on another device or in another precision.
+    That is on another device, in another precision, or with small maps in the other way.
     """
-    run = run_of(path)
-    used = _device_of(run).split(", ") if run else []
+    used, beside = _device_of(run_of(path))
     now = str(device).split(", ")[0], device.precision
     before = (
         used[0] if used else now[0],
         next((part for part in used if part in ("fp32", *DTYPES)), now[1]),
     )
     told = f"{' in '.join(now)} from here on, {' in '.join(before)} before: results may differ"
-    return [told] * (before != now)
+    if before != now:
+        return [told]
+    if used[:1] != ["cpu"] or beside == device.side_by_side:
+        return []
+    way = f"device.side_by_side={str(device.side_by_side).lower()}"
+    return [f"{way} from here on, not before: rounding differs"]
 
 
 def fewer_threads(before: Device, device: Device) -> list[str]:
@@ -133,13 +138,17 @@ def fewer_threads(before: Device, device: Device) -> list[str]:
     return [told] * (few < every)
 
 
-def _device_of(run: Run) -> str:
-    """What its last training recorded, such as `cpu, 2 threads, fp32`; empty where that is lost."""
+def _device_of(run: Run | None) -> tuple[list[str], bool]:
+    """What its last training recorded, and whether small maps were side by side then.
+
+    Such as cpu, 2 threads, fp32; nothing where that is lost. Older runs had maps one by one.
+    """
     try:
-        record = json.loads(run.environment.read_bytes())
-        return str([record, *record.get("resumed", ())][-1]["device"])
+        record = json.loads(run.environment.read_bytes()) if run else {}
+        last = [record, *record.get("resumed", ())][-1]
+        return str(last["device"]).split(", "), bool(last.get("side_by_side", False))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return ""
+        return [], False
 
 
 def check_shapes(path: Path, saved: Checkpoint, node: Node, trust: tuple[str, ...]) -> None:

@@ -51,7 +51,6 @@ def model(
     """
     classes = len(dataset.classes)
     made = build.model(config.model, preprocessing, classes, config.seed, config.trust)
-    convolution.set_side_by_side(made, config.device.side_by_side)
     if is_new and made.wants_images:
         made.initialise(dataset.train.take(sample(len(dataset.train), LOOKED_AT)).images)
     return made
@@ -68,11 +67,12 @@ def task(
     """What training is given, and its state before step 0, on the device."""
     trainer = config.trainer
     device.place_model(model)
+    convolution.set_side_by_side(model, device.side_by_side)
     optimizer = build.optimizer(config.optimizer, model, config.trust, device.products)
     balance = Balance.of(dataset.train.labels) if trainer.sampling == "balanced" else None
-    epochs = None if trainer.budget else trainer.epochs
     if isinstance(trainer.batch_size, str):
         raise UserError("trainer.batch_size=auto: is found by training itself; give a number here")
+    epochs = None if trainer.budget else trainer.epochs
     plan = Plan(len(dataset.train), trainer.batch_size, epochs, config.seed, balance=balance)
     augmentation = build.augmentation(config.augmentation, config.seed, config.trust, plan)
     gathers = dataset.train.crops and trainer.crop_while_gathering
@@ -103,10 +103,9 @@ def task(
         run=run,
         config=to_yaml(config),
     )
-    averaged = trainer.ema_decay is not None
     steps = plan.steps_per_epoch  # under a budget their number is not known before some are timed
-    state = new_state(model, optimizer, device, averaged, steps, steps * trainer.epochs)
-    return made, state
+    total, averages = steps * trainer.epochs, trainer.ema_decay is not None
+    return made, new_state(model, optimizer, device, averages, steps, total)
 
 
 def _schedule(config: TrainConfig, dataset: Dataset) -> Schedule:

@@ -28,6 +28,7 @@ def environment(device: Device, command: list[str]) -> dict[str, Any]:
             "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         },
         "device": str(device),
+        "side_by_side": device.side_by_side,
         "executable": sys.executable,
         "git": _git(),
     }

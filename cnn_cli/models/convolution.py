@@ -14,7 +14,7 @@ PAYS = {
 wide, with so many pairs of input and output channels at least, in rows up to so many pixels wide
 (a row of a tile of AMX holds 32 numbers). Measured on such a processor with 64 to 500 pictures: a
 layer is 1.1 to 5 times as fast in bfloat16, 1.05 to 2.6 times in float32; with wider results or
-fewer channels slower."""
+fewer channels slower. Whether a processor gains at all is the caller's to know."""
 
 
 class Conv2d(nn.Conv2d):
@@ -28,11 +28,11 @@ class Conv2d(nn.Conv2d):
 
     Maps narrower than the stride, and with a stride those of which a single row or column is left,
     are computed in float32: in bfloat16 torch leaves parts of such results, or of the kernel's
-    gradient, unset, so that they hold whatever was in memory (seen with torch 2.15 on a processor
-    with AMX).
+    gradient, unset, so that they hold whatever was in memory (seen with torch 2.15 on processors
+    with AMX and with AVX512-BF16).
     """
 
-    side_by_side = True
+    side_by_side = False
 
     def forward(self, maps: Tensor) -> Tensor:
         if maps.device.type != "cpu":

@@ -18,7 +18,7 @@ from results import refuse
 from rich.console import Console
 from rich.table import Table
 
-from cnn_cli.device import has_amx
+from cnn_cli.device import has_amx, has_bf16
 from cnn_cli.errors import closest
 
 Rows = list[dict[str, Any]]
@@ -119,8 +119,9 @@ def machine() -> dict[str, Any]:
     if info.exists():
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         processor = lines[0].partition(": ")[2] if lines else processor
+    ability = "AMX" if has_amx() else "AVX512-BF16" if has_bf16() else ""
     return {
-        "processor": f"{processor}{' with AMX' if has_amx() else ''}",
+        "processor": f"{processor}{f' with {ability}' * bool(ability)}",
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": str(torch.__version__),

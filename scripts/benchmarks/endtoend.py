@@ -5,7 +5,7 @@ processor: seconds from the shell to the written result, and images a second of 
 Every script is in benchmarks/peers, as its project documents the way. The DataLoader's workers are
 the best of 0, 1 and 2 in one epoch before (Keras: or its own layers instead of a DataLoader).
 cnn-train writes a whole report, with pictures; the others a number and the weights. By default it
-computes in bfloat16 where the processor has AMX; what of its lead that is can be seen from
+computes in bfloat16 where the processor multiplies that; what of its lead that is can be seen from
 `cnn-train-fp32` and `lightning-bf16`.
 
 Not here: timm, whose package from PyPI has no train.py, in its source archive neither; ultralytics,

@@ -1,9 +1,9 @@
 """What share of a step its convolutions take alone, and what everything else costs.
 
 Each convolution of the model runs forward and backward by itself, on maps of its own shape; their
-sum is what a step cannot be faster than with these kernels. A step is also timed with small maps
-one by one rather than side by side. In float32, and in bfloat16 as well where the processor has
-AMX.
+sum is what a step cannot be faster than with these kernels. A step is timed with small maps one by
+one and side by side; the convolutions and their share are those of the way that the trainer takes
+on this processor. In float32, and in bfloat16 as well where the processor multiplies that.
 """
 
 import time
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from benchmarks import common
 from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.data.contract import Batch
-from cnn_cli.device import Device, has_amx, keep_memory
+from cnn_cli.device import Device, has_amx, has_bf16, keep_memory
 from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import new_state
 from cnn_cli.engine.step import StepSettings, train_step
@@ -49,7 +49,7 @@ KINDS: dict[str, tuple[type[nn.Module], ...]] = {
     "activation": (nn.ReLU,),
     "pooling": (nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
 }
-STEPS = {"one by one": False, "step": True}
+STEPS = {"one by one": False, "side by side": True}
 """Ways of a step, and whether small maps are then side by side."""
 Call = tuple[nn.Module, Tensor]
 
@@ -58,7 +58,7 @@ def measure(names: list[str], rounds: int) -> common.Rows:
     """For each model the step, and the sum of its layers of each kind, in turn."""
     common.refuse_unknown(names, MODELS)
     keep_memory()
-    precisions = ("fp32", "bf16") if has_amx() else ("fp32",)
+    precisions = ("fp32", "bf16") if has_bf16() else ("fp32",)
     return [_row(name, p, rounds) for name in names or MODELS for p in precisions]
 
 
@@ -82,24 +82,30 @@ def show(rows: common.Rows, rounds: int) -> None:
 
 
 def _row(name: str, precision: str, rounds: int) -> dict[str, Any]:
-    device = Device(torch.device("cpu"), precision, True, False, 1, 0)
-    step, calls = _prepared(*MODELS[name], device)
+    device = Device(torch.device("cpu"), precision, True, False, 1, 0, side_by_side=has_amx())
+    step, model, calls = _prepared(*MODELS[name], device)
     ways = {way: lambda on=on: _seconds(lambda: step(on)) for way, on in STEPS.items()}
-    for kind, own in calls.items():  # the last of STEPS leaves the trainer's way
-        ways[kind] = lambda own=own: sum(_alone(*call, device) for call in own)
+    for kind, own in calls.items():
+        ways[kind] = lambda own=own: _alone(model, own, device)
     found = common.take_turns(ways, rounds)
     middles = {way: common.spread(values)[0] for way, values in found.items()}
-    share = middles["convolution"] / middles["step"]
-    gain = middles["one by one"] / middles["step"]
-    return {"model": name, "precision": precision, **middles, "share": share, "gain": gain}
+    taken = next(way for way, beside in STEPS.items() if beside == device.side_by_side)
+    return {
+        "model": name,
+        "precision": precision,
+        "taken": taken,
+        **middles,
+        "gain": middles["one by one"] / middles["side by side"],
+        "share": middles["convolution"] / middles[taken],
+    }
 
 
 def _prepared(
     make: Callable[[], nn.Module], size: int, batch: int, device: Device
-) -> tuple[Callable[[bool], None], dict[str, list[Call]]]:
-    """A training step, and by kind the layers that it calls, with what they are given.
+) -> tuple[Callable[[bool], None], nn.Module, dict[str, list[Call]]]:
+    """A training step, its model, and by kind the layers that it calls, with what they are given.
 
-    The step is told whether small maps are side by side; its layers stay as it left them.
+    The step is told whether small maps are side by side.
     """
     torch.manual_seed(0)
     model = Classifier(Normalize((0.5,) * 3, (0.25,) * 3), make())
@@ -121,7 +127,7 @@ def _prepared(
         convolution.set_side_by_side(model, beside)
         train_step(state, given, settings, device)
 
-    return step, _calls(model, images, device)
+    return step, model, _calls(model, images, device)
 
 
 def _calls(model: nn.Module, images: Tensor, device: Device) -> dict[str, list[Call]]:
@@ -140,7 +146,13 @@ def _calls(model: nn.Module, images: Tensor, device: Device) -> dict[str, list[C
     return calls
 
 
-def _alone(module: nn.Module, maps: Tensor, device: Device) -> float:
+def _alone(model: nn.Module, calls: list[Call], device: Device) -> float:
+    """Seconds of some layers of the model, each by itself, in the way that the trainer takes."""
+    convolution.set_side_by_side(model, device.side_by_side)
+    return sum(_layer(*call, device) for call in calls)
+
+
+def _layer(module: nn.Module, maps: Tensor, device: Device) -> float:
     """Seconds of one layer forward and backward; the first layer's input needs no gradient."""
     first = maps.shape[1] <= 3
     given = maps.detach().requires_grad_(not first)

@@ -62,7 +62,7 @@ def test_small_maps_side_by_side_change_nothing_but_rounding(
 ) -> None:
     words = ("dataset.size=8", "model=whitened", "model.channels=[256,256]")
     words += (f"device.precision={precision}", "optimizer.lr=0.002")
-    beside = trained(tmp_path / "beside", *words)
+    beside = trained(tmp_path / "beside", *words, "device.side_by_side=true")
     alone = trained(tmp_path / "alone", *words, "device.side_by_side=false")
     most = {"fp32": 1e-4, "bf16": 0.02}[precision]
     for name, tensor in alone.items():
@@ -84,7 +84,7 @@ def test_bfloat16_changes_little(plain: Mapping[str, Tensor], tmp_path: Path) ->
 def test_a_run_that_was_told_float32_is_evaluated_in_it(
     own_run: Path, command: Callable[..., Any], tiny: tuple[str, ...]
 ) -> None:
-    """Where there is AMX, `auto` is bfloat16."""
+    """Where the processor multiplies it, `auto` is bfloat16."""
     assert command("train", *tiny, "device.precision=fp32", "run.name=exact").succeeded()
     assert command("evaluate", "checkpoint=exact", "device=cpu", "device.threads=1").succeeded()
     (folder,) = (own_run.parent / "exact" / "evaluate").iterdir()
@@ -125,16 +125,26 @@ def test_the_summary_tells_how_small_maps_are_trained(
 
 
 def test_a_run_from_before_small_maps_were_joined_goes_on_without(
-    own_run: Path, command: Callable[..., Any], tiny: tuple[str, ...]
+    own_run: Path,
+    command: Callable[..., Any],
+    tiny: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = (*tiny, *JOINED, "run.name=older", "device.side_by_side=false")
     assert command("train", *words).succeeded()
-    config = own_run.parent / "older" / "config.yaml"
-    config.write_text(config.read_text().replace("  side_by_side: false\n", ""))
+    run = own_run.parent / "older"
+    for name, line in (
+        ("config.yaml", "  side_by_side: false\n"),
+        ("environment.json", '  "side_by_side": false,\n'),
+    ):
+        before = (run / name).read_text()
+        assert line in before
+        (run / name).write_text(before.replace(line, ""))
+    monkeypatch.setattr("cnn_cli.device.has_amx", lambda: True)
     out = command("train", "resume=older", "trainer.epochs=3").out
     assert "small maps one by one (" in " ".join(out.split())
     assert "not before" not in out
-    more = ("trainer.epochs=4", "device=cpu", "device.threads=1", "device.precision=bf16")
+    more = ("trainer.epochs=4", "device.side_by_side=true")
     out = command("train", "resume=older", *more).out
     assert "device.side_by_side=true from here on, not before" in " ".join(out.split())
 

@@ -208,7 +208,7 @@ VALUES: dict[str, Any] = {
     "schedule": {"_target_": "cnn_cli.optim.schedules.Constant", "warmup": 0, "start_factor": 0.1},
     "device": {
         "name": "cpu", "precision": "auto", "channels_last": True, "deterministic": False,
-        "graph": True, "side_by_side": True, "compile": False, "threads": 1, "workers": 0,
+        "graph": True, "side_by_side": "auto", "compile": False, "threads": 1, "workers": 0,
     },
 }  # fmt: skip
 

@@ -27,7 +27,7 @@ def config(**changes: object) -> DeviceConfig:
         "name": "cpu",
         "precision": "auto",
         "graph": True,
-        "side_by_side": True,
+        "side_by_side": "auto",
         "compile": False,
         "channels_last": True,
         "deterministic": False,
@@ -120,22 +120,46 @@ def test_autocast_is_as_asked():
             assert layer(ones).dtype == kind
 
 
-@pytest.mark.parametrize(("amx", "expected"), [(True, "bf16"), (False, "fp32")])
-def test_precision_is_bf16_of_itself_where_the_cpu_has_amx(monkeypatch, amx, expected):
-    monkeypatch.setattr("cnn_cli.device.has_amx", lambda: amx)
-    found = choose(config(name="cpu"))
-    assert found.precision == expected
+PROCESSORS = {
+    "avx512f avx512_bf16 amx_bf16 amx_tile": ("bf16", True),
+    "avx512f avx512_bf16 avx512_vbmi2": ("bf16", False),
+    "avx2 avx512f avx512bw": ("fp32", False),
+    "": ("fp32", False),
+}
+"""What each can do, as the system tells it: the precision, and whether maps are side by side."""
+
+
+@pytest.fixture
+def processor(monkeypatch):
+    """One that can do what it is called with, in place of this machine's."""
+
+    def having(flags):
+        monkeypatch.setattr("cnn_cli.device._abilities", lambda: frozenset(flags.split()))
+
+    return having
+
+
+@pytest.mark.parametrize("flags", PROCESSORS)
+def test_precision_and_small_maps_are_what_pays_on_the_processor(processor, flags):
+    processor(flags)
+    precision, beside = PROCESSORS[flags]
+    found = choose(config())
+    assert (found.precision, found.side_by_side) == (precision, beside)
     assert found.warning == ""
-    assert expected in str(found)
-    assert choose(config(name="cpu", precision="fp32")).precision == "fp32"
+    assert precision in str(found)
+    assert choose(config(precision="fp32")).precision == "fp32"
+    for wanted in (True, False):
+        assert choose(config(side_by_side=wanted)).side_by_side is wanted
+    rounded = choose(config(precision="bf16"))
+    assert ("fp32 is faster" in rounded.warning) == (precision == "fp32")
 
 
-def test_bf16_without_amx_is_warned_of(monkeypatch):
-    monkeypatch.setattr("cnn_cli.device.has_amx", lambda: False)
-    assert "fp32 is faster" in Device(torch.device("cpu"), "bf16", True, False, 1, 0).warning
-    assert Device(torch.device("cpu"), "fp32", True, False, 1, 0).warning == ""
-    monkeypatch.setattr("cnn_cli.device.has_amx", lambda: True)
-    assert Device(torch.device("cpu"), "bf16", True, False, 1, 0).warning == ""
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_what_the_processor_can_do_is_read_once():
+    from cnn_cli.device import _abilities
+
+    assert _abilities()
+    assert _abilities() is _abilities()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")

@@ -13,6 +13,7 @@ from cnn_cli.commands.trained import (
     as_it_was,
     evaluation_node,
     fewer_threads,
+    other_arithmetic,
     output_folder,
 )
 from cnn_cli.data.contract import Preprocessing
@@ -62,8 +63,8 @@ def test_of_another_folder_all_pictures_are_the_test(tmp_path, node, overrides, 
 
 
 OPEN = DeviceConfig(
-    name="cpu", precision="auto", graph=True, compile=False, side_by_side=True, channels_last=True,
-    deterministic=False, threads=None, workers=0,
+    name="cpu", precision="auto", graph=True, compile=False, side_by_side="auto",
+    channels_last=True, deterministic=False, threads=None, workers=0,
 )  # fmt: skip
 HERE = Device(torch.device("cpu"), "bf16", True, False, threads=4, workers=0)
 
@@ -108,6 +109,26 @@ def test_a_run_keeps_its_arithmetic(checkpoint, record, told, precision, threads
     assert (found.precision, found.threads) == (precision, threads)
     if threads != HERE.threads:
         assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(
+    ("last", "wanted", "beside", "told"),
+    [
+        ({"device": "cpu, fp32", "side_by_side": True}, "auto", True, False),
+        ({"device": "cpu, fp32", "side_by_side": False}, "auto", False, False),
+        ({"device": "cpu, fp32"}, "auto", False, False),
+        ({"device": "cpu, fp32"}, True, True, True),
+        ({"device": "NVIDIA H100, bf16"}, "auto", True, True),
+        ({}, "auto", True, False),
+    ],
+    ids=["yes", "no", "before there was a choice", "told otherwise", "from a GPU", "lost"],
+)
+def test_small_maps_are_trained_as_before(checkpoint, last, wanted, beside, told):
+    path = checkpoint(json.dumps({"device": "cpu, bf16", "resumed": [last]}))
+    there = replace(HERE, side_by_side=True)
+    found = as_it_was(path, "auto", there, replace(OPEN, side_by_side=wanted))
+    assert found.side_by_side is beside
+    assert bool(other_arithmetic(path, found)) is told
 
 
 def test_what_is_asked_for_now_is_taken(checkpoint):

@@ -11,7 +11,12 @@ from cnn_cli.models.convolution import Conv2d, apart, replace, set_side_by_side,
 def layer(channels: int = 256, out: int = 256, kernel: int = 3, **options: Any) -> Conv2d:
     """Large enough to be computed side by side in float32."""
     torch.manual_seed(0)
-    return Conv2d(channels, out, kernel, padding=kernel // 2, **options)
+    return joining(Conv2d(channels, out, kernel, padding=kernel // 2, **options))
+
+
+def joining(module: Conv2d) -> Conv2d:
+    set_side_by_side(module, True)
+    return module
 
 
 def pictures(many: int, side: int, channels: int = 256) -> Tensor:
@@ -93,9 +98,9 @@ def test_bfloat16_takes_maps_up_to_8_pixels_and_fewer_channels() -> None:
         (layer(dilation=2), pictures(6, 4)),
         (layer(kernel=1), pictures(6, 2)),
         (layer(padding_mode="circular"), pictures(6, 2)),
-        (Conv2d(256, 256, 3), pictures(6, 4)),
-        (Conv2d(256, 256, 2, padding=1), pictures(6, 2)),
-        (Conv2d(256, 256, 3, padding="same"), pictures(6, 2)),
+        (joining(Conv2d(256, 256, 3)), pictures(6, 4)),
+        (joining(Conv2d(256, 256, 2, padding=1)), pictures(6, 2)),
+        (joining(Conv2d(256, 256, 3, padding="same")), pictures(6, 2)),
         (layer().double(), pictures(6, 2).double()),
     ],
     ids=[
@@ -112,7 +117,6 @@ def test_what_gains_nothing_or_is_not_known_is_left_alone(module: Conv2d, maps: 
 def test_the_switch_reaches_every_layer() -> None:
     net = nn.Sequential(nn.Conv2d(256, 256, 3, padding=1), nn.ReLU())
     replace(net)
-    set_side_by_side(net, False)
     first = net[0]
     assert isinstance(first, Conv2d)
     assert counted(first, pictures(6, 2))[1] == [6]
@@ -144,9 +148,9 @@ def test_a_row_of_pictures_of_one_pixel_is_followed_by_another() -> None:
 def test_whether_any_layer_may_gain_is_told(channels: int, dtype: Any, wanted: bool | None) -> None:
     net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(channels, channels, 3, padding=1))
     replace(net)
-    assert convolution.may_join(net, dtype) is wanted
-    set_side_by_side(net, False)
     assert convolution.may_join(net, dtype) is (None if wanted is None else False)
+    set_side_by_side(net, True)
+    assert convolution.may_join(net, dtype) is wanted
 
 
 def test_subclasses_stay_what_they_are_and_names_stay() -> None:
