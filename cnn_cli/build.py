@@ -20,7 +20,7 @@ from cnn_cli.data.plan import Plan
 from cnn_cli.errors import UserError, closest
 from cnn_cli.inputs import PREPROCESSING, SELECTION, preprocessing, selection
 from cnn_cli.limits import Fraction
-from cnn_cli.models import convolution
+from cnn_cli.models import cpu_layers
 from cnn_cli.models.classifier import Classifier, Normalize
 from cnn_cli.models.layers import exact_logits
 from cnn_cli.models.trial import CLASSES, check_output, check_smaller, check_training
@@ -70,7 +70,7 @@ def model(
     seed_layers(seed, "init")
     net: nn.Module = construct("model", make, nn.Module)
     exact_logits(net, num_classes)
-    convolution.replace(net)
+    cpu_layers.replace(net)
     mean = preprocessing.mean or (0.0,) * preprocessing.channels
     std = preprocessing.std or (1.0,) * preprocessing.channels
     return Classifier(Normalize(mean, std), net)

@@ -20,7 +20,7 @@ from cnn_cli.device import Device, has_amx, has_bf16, keep_memory
 from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import new_state
 from cnn_cli.engine.step import StepSettings, train_step
-from cnn_cli.models import convolution
+from cnn_cli.models import convolution, cpu_layers
 from cnn_cli.models.classifier import Classifier, Normalize
 from cnn_cli.models.cnn import CNN
 from cnn_cli.models.torchvision_model import torchvision_model
@@ -109,7 +109,7 @@ def _prepared(
     """
     torch.manual_seed(0)
     model = Classifier(Normalize((0.5,) * 3, (0.25,) * 3), make())
-    convolution.replace(model)
+    cpu_layers.replace(model)
     device.place_model(model.train())
     optimizer = torch.optim.SGD(
         parameter_groups(model, 5e-4), lr=0.01, momentum=0.9, nesterov=True, fused=True

@@ -125,7 +125,8 @@ def test_the_switch_reaches_every_layer() -> None:
 
 
 def test_layers_with_nothing_to_gain_stay_as_they_are() -> None:
-    kinds = {"kernel_size": 1}, {"kernel_size": 3}, {"kernel_size": 3, "groups": 4, "padding": 1}
+    depthwise = {"kernel_size": 3, "groups": 4, "padding": 1}
+    kinds = {"kernel_size": 1}, {"kernel_size": 3}, depthwise
     net = nn.Sequential(*(nn.Conv2d(4, 4, **kind) for kind in kinds))
     replace(net)
     assert {type(module) for module in net} == {nn.Conv2d}
@@ -229,3 +230,28 @@ def test_only_what_a_stride_leaves_one_row_or_column_of_is_in_float32() -> None:
         assert Conv2d(4, 4, 2, (1, 2))(torch.rand(1, 4, 3, 3)).dtype == torch.float32
         assert layers[0](torch.rand(1, 4, 1, 1)).dtype == torch.bfloat16
     assert layers[1](torch.rand(1, 4, 1, 1)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "groups", "exact"),
+    [(3, 1, 8, False), (3, 2, 8, True), (5, 1, 8, True), (3, 2, 4, False), (5, 1, 1, False)],
+)
+def test_depthwise_kernels_train_in_float32_where_bfloat16_is_slow(
+    kernel: int, stride: int, groups: int, exact: bool
+) -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(8, 8, kernel, stride, kernel // 2, groups=groups)
+    replace(nn.Sequential(layer))
+    maps = pictures(2, 6, 8)
+    full = nn.Conv2d.forward(layer, maps).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = nn.Conv2d.forward(layer, maps)
+        assert not torch.equal(full, rounded)
+        assert torch.equal(layer(maps), full if exact else rounded)
+        assert torch.equal(layer.eval()(maps), rounded)
+    assert torch.equal(layer.train()(maps), nn.Conv2d.forward(layer, maps))
+
+
+def test_a_single_channel_is_not_depthwise() -> None:
+    assert not convolution.is_depthwise(nn.Conv2d(1, 8, 5))
+    assert convolution.is_depthwise(nn.Conv2d(2, 8, 5, groups=2))

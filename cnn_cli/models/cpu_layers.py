@@ -1,0 +1,83 @@
+"""Layers of torch that train on a CPU with less work than torch's own, to the same end."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+
+from cnn_cli.models import convolution
+
+LEVELS = 1 << 16
+"""Values that a random number of 16 bits has."""
+
+
+class Flatten(nn.Flatten):
+    """nn.Flatten whose gradient comes back in the memory format of its maps.
+
+    torch's is contiguous (NCHW), whatever the maps were, and the layers before would go on with it:
+    max pooling of channels_last maps then copies them all, twice, to work in that format, and takes
+    four times as long.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        last = maps.dim() == 4 and maps.is_contiguous(memory_format=torch.channels_last)
+        if not (self.training and last and maps.device.type == "cpu"):
+            return super().forward(maps)
+        if (self.start_dim, self.end_dim) != (1, -1):
+            return super().forward(maps)
+        found: Tensor = _FlattenLast.apply(maps)
+        return found
+
+
+class _FlattenLast(torch.autograd.Function):
+    """(N, C, H, W) in channels_last to (N, C * H * W), and its gradient back to channels_last."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor) -> Tensor:
+        ctx.shape = maps.shape
+        return maps.flatten(1)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:
+        (gradient,) = gradients
+        shape: torch.Size = ctx.shape  # type: ignore[attr-defined]
+        return gradient.view(shape).contiguous(memory_format=torch.channels_last)
+
+
+class Dropout(nn.Dropout):
+    """nn.Dropout that draws four decisions from each random number of 64 bits.
+
+    torch's draws a number for each, one after another, which takes longer than many a convolution
+    and five to eight times as long as this. A value stays with a probability of 1 - p, rounded to
+    a multiple of 2^-16, and is divided by exactly that, so that its mean is kept. The numbers come
+    from torch's generator.
+    """
+
+    def forward(self, values: Tensor) -> Tensor:
+        dropped = round(self.p * LEVELS)
+        if not self.training or values.device.type != "cpu" or not 0 < dropped < LEVELS:
+            return super().forward(values)
+        return values * _noise(values, dropped)
+
+
+def _noise(values: Tensor, dropped: int) -> Tensor:
+    """0 for `dropped` of 65,536 values, on average, else what makes up for it; like `values`."""
+    drawn = torch.empty(-(-values.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
+    # compared in place: a boolean result would not be vectorised
+    kept = drawn.view(torch.int16)[: values.numel()].ge_(dropped - LEVELS // 2)
+    noise = torch.empty_like(values)  # dense, so that its numbers can have any order
+    noise.as_strided((values.numel(),), (1,)).copy_(kept)
+    return noise.mul_(LEVELS / (LEVELS - dropped))
+
+
+def replace(network: nn.Module) -> None:
+    """Make a network's layers ours where these have something to gain; subclasses and names stay.
+
+    So they do with convolutions (`convolution.Conv2d`).
+    """
+    convolution.replace(network)
+    ours: dict[type[nn.Module], type[nn.Module]] = {nn.Flatten: Flatten, nn.Dropout: Dropout}
+    for module in network.modules():
+        if type(module) in ours:
+            module.__class__ = ours[type(module)]

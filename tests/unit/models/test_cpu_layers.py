@@ -1,0 +1,132 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cnn_cli.models.cpu_layers import Dropout, Flatten, replace
+
+
+def pictures(*shape: int) -> Tensor:
+    torch.manual_seed(1)
+    return torch.randn(*shape).contiguous(memory_format=torch.channels_last)
+
+
+def gradient_of(net: nn.Module, maps: Tensor) -> tuple[Tensor, Tensor]:
+    """The result, and the maps' gradient of a loss that counts every number differently."""
+    given = maps.clone(memory_format=torch.preserve_format).requires_grad_()
+    found = net(given)
+    found.backward(torch.arange(found.numel()).view(found.shape).to(found.dtype))
+    assert given.grad is not None
+    return found, given.grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 1, 1, 1), (4, 8, 1, 1), (3, 1, 2, 2)])
+def test_flatten_gives_torchs_numbers_and_a_gradient_in_the_format_of_its_maps(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    maps = pictures(*shape).to(dtype)
+    (found, gradient), (expected, wanted) = (
+        gradient_of(f, maps) for f in (Flatten(), nn.Flatten())
+    )
+    assert torch.equal(found, expected)
+    assert torch.equal(gradient, wanted)
+    assert gradient.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("layer", "maps"),
+    [
+        (Flatten().eval(), pictures(2, 3, 4, 4)),
+        (Flatten(2), pictures(2, 3, 4, 4)),
+        (Flatten(1, 2), pictures(2, 3, 4, 4)),
+        (Flatten(), pictures(2, 3, 4, 4).contiguous()),
+        (Flatten(), torch.rand(2, 3, 4)),
+    ],
+    ids=["evaluation", "from another axis", "to another axis", "NCHW", "no maps"],
+)
+def test_what_flatten_has_nothing_to_do_for_is_torchs(layer: Flatten, maps: Tensor) -> None:
+    found, gradient = gradient_of(layer, maps)
+    expected, wanted = gradient_of(nn.Flatten(layer.start_dim, layer.end_dim), maps)
+    assert torch.equal(found, expected)
+    assert torch.equal(gradient, wanted)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("p", [0.1, 0.25, 0.5, 0.9])
+def test_dropout_leaves_out_as_many_as_asked_and_keeps_the_mean(
+    p: float, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    n = 400_003
+    found = Dropout(p)(torch.ones(n, dtype=dtype)).float()
+    share = (found == 0).float().mean().item()
+    assert abs(share - p) < 5 * (p * (1 - p) / n) ** 0.5
+    (value,) = found[found != 0].unique().tolist()
+    assert value == pytest.approx(1 / (1 - p), rel=1e-4 if dtype == torch.float32 else 4e-3)
+
+
+def test_decisions_of_one_number_have_nothing_to_do_with_each_other() -> None:
+    torch.manual_seed(0)
+    kept = (Dropout(0.3)(torch.ones(400_000)) != 0).view(-1, 4).float()
+    correlations = torch.corrcoef(kept.T) - torch.eye(4)
+    assert correlations.abs().max() < 5 / 100_000**0.5
+    neighbours = torch.corrcoef(torch.stack([kept[:-1, 3], kept[1:, 0]]))[0, 1]
+    assert neighbours.abs() < 5 / 100_000**0.5
+
+
+@pytest.mark.parametrize("maps", [pictures(3, 5, 4, 4), pictures(3, 5, 4, 4).contiguous()])
+def test_a_gradient_is_dropped_with_its_value(maps: Tensor) -> None:
+    torch.manual_seed(2)
+    given = maps.clone(memory_format=torch.preserve_format).requires_grad_()
+    found = Dropout(0.4)(given)
+    assert found.stride() == maps.stride()
+    noise = found.detach() / maps
+    found.sum().backward()
+    torch.testing.assert_close(given.grad, noise)
+    assert 0 < (noise == 0).sum() < noise.numel()
+
+
+def test_the_seed_decides_what_is_dropped() -> None:
+    def once(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        found: Tensor = Dropout(0.5)(torch.ones(1000))
+        return found
+
+    assert torch.equal(once(3), once(3))
+    assert not torch.equal(once(3), once(4))
+
+
+@pytest.mark.parametrize(
+    "values", [torch.ones(1, 7).expand(5, 7), torch.ones(6, 10)[:, ::2], torch.ones(0, 3)]
+)
+def test_values_that_are_not_dense_are_dropped_one_by_one(values: Tensor) -> None:
+    torch.manual_seed(0)
+    found = Dropout(0.5)(values)
+    assert found.shape == values.shape
+    assert set(found.unique().tolist()) <= {0.0, 2.0}
+    if values.numel():
+        assert len({tuple(row.tolist()) for row in found}) > 1
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-6, 0.9999999, 1.0])
+def test_what_16_bits_cannot_tell_from_all_or_nothing_is_torchs(p: float) -> None:
+    torch.manual_seed(0)
+    found = Dropout(p)(torch.ones(1000))
+    torch.manual_seed(0)
+    assert torch.equal(found, nn.Dropout(p)(torch.ones(1000)))
+
+
+def test_evaluation_drops_nothing() -> None:
+    assert torch.equal(Dropout(0.5).eval()(torch.ones(100)), torch.ones(100))
+
+
+def test_layers_of_torch_become_ours_and_others_stay() -> None:
+    class Own(nn.Dropout):
+        pass
+
+    net = nn.Sequential(nn.Flatten(2), nn.Dropout(0.3), Own(), nn.Dropout2d(), nn.Flatten())
+    replace(net)
+    assert [type(layer) for layer in net] == [Flatten, Dropout, Own, nn.Dropout2d, Flatten]
+    assert isinstance(net[0], Flatten)
+    assert isinstance(net[1], Dropout)
+    assert (net[0].start_dim, net[1].p) == (2, 0.3)
