@@ -202,7 +202,7 @@ def _prepare(wanted: Recipe, settings: Sequence[str]) -> int:
 
 def lines(wanted: Iterable[Recipe]) -> Iterator[str]:
     """The table: recipes with their command, accuracy and time of training."""
-    yield "| recipe | command | test accuracy | training | arithmetic |"
+    yield "| recipe | command | test accuracy | training | arithmetic on |"
     yield "|---|---|---|---|---|"
     for each in wanted:
         found = [row for seed, row in sorted(measured(each).items()) if seed in each.seeds]
@@ -226,15 +226,12 @@ def _time(found: Sequence[dict[str, Any]]) -> str:
 
 
 def _precisions(found: Sequence[dict[str, Any]]) -> str:
-    """What the device computed in, and which one it was where it was no CPU.
-
-    device.precision=auto is not the same on every machine.
-    """
+    """What was computed in, and on what: device.precision=auto is not the same everywhere."""
     named = set()
     for row in found:
         device, *rest = row["device"].split(", ")
-        place = "" if device == "cpu" else f", {device}"
-        named |= {f"{name}{place}" for name in PRECISIONS if name in rest}
+        place = re.sub(r"\(R\)| Processor", "", row["processor"]) if device == "cpu" else device
+        named |= {f"{name}, {place}" for name in PRECISIONS if name in rest}
     return " and ".join(sorted(named))
 
 

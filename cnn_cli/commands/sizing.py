@@ -9,7 +9,6 @@ from cnn_cli.device import Device
 from cnn_cli.engine.state import TrainState
 from cnn_cli.engine.task import Task
 from cnn_cli.engine.warmup import largest_batch, warm_up
-from cnn_cli.errors import UserError
 from cnn_cli.models.classifier import Classifier
 from cnn_cli.run import Run
 
@@ -47,15 +46,10 @@ def settle(
 ) -> tuple[TrainConfig, list[str]]:
     """With a number as the size of batch, and what there is to say about it.
 
-    Raises UserError on a CPU, which has no memory of its own to fill, and where nothing fits.
+    Raises UserError where nothing fits.
     """
     if config.trainer.batch_size != "auto":
         return config, []
-    if device.place.type != "cuda":
-        raise UserError(
-            "trainer.batch_size=auto: finds the largest that fits into a GPU's memory, and the"
-            f" device is {device.place.type}; give a number (a data set's own: leave it out)"
-        )
     sizes = sizes_for(len(dataset.train), config.trainer.accumulate)
     first = _sized(config, sizes[0])
     made, state = wiring.task(first, device, preprocessing, dataset, run, model)

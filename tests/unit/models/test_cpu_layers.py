@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from cnn_cli.models.cpu_layers import Dropout, Flatten, replace
+from cnn_cli.models.cpu_layers import AdaptiveAvgPool2d, Dropout, Flatten, replace
 
 
 def pictures(*shape: int) -> Tensor:
@@ -13,10 +15,14 @@ def pictures(*shape: int) -> Tensor:
 def gradient_of(net: nn.Module, maps: Tensor) -> tuple[Tensor, Tensor]:
     """The result, and the maps' gradient of a loss that counts every number differently."""
     given = maps.clone(memory_format=torch.preserve_format).requires_grad_()
-    found = net(given)
+    through = given * 1  # as of a layer before
+    found = net(through)
+    seen: list[Tensor] = []
+    through.register_hook(seen.append)  # what the layer before gets; a leaf's is laid out as it is
     found.backward(torch.arange(found.numel()).view(found.shape).to(found.dtype))
     assert given.grad is not None
-    return found, given.grad
+    assert torch.equal(given.grad, seen[0])
+    return found, seen[0]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -33,16 +39,48 @@ def test_flatten_gives_torchs_numbers_and_a_gradient_in_the_format_of_its_maps(
     assert gradient.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (4, 8, 1, 1), (3, 1, 2, 2)])
+def test_global_averages_are_torchs_and_their_gradient_has_the_format_of_the_maps(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    maps = pictures(*shape).to(dtype)
+    for size in (1, (1, 1)):
+        found, gradient = gradient_of(AdaptiveAvgPool2d(size), maps)
+        expected, wanted = gradient_of(nn.AdaptiveAvgPool2d(size), maps)
+        assert torch.equal(found, expected)
+        assert torch.equal(gradient, wanted)
+        assert gradient.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("size", [2, (1, 2), (None, 1)])
+def test_other_averages_are_torchs(size: Any) -> None:
+    (found, gradient), (expected, wanted) = (
+        gradient_of(kind(size), pictures(2, 3, 4, 4))
+        for kind in (AdaptiveAvgPool2d, nn.AdaptiveAvgPool2d)
+    )
+    assert torch.equal(found, expected)
+    assert torch.equal(gradient, wanted)
+
+
+def test_what_comes_after_may_work_in_place_and_a_gradient_have_a_gradient() -> None:
+    for layer in (Flatten(), AdaptiveAvgPool2d(1)):
+        maps = pictures(2, 3, 4, 4).requires_grad_()
+        found = nn.ReLU(inplace=True)(layer(maps * 1)).square().sum()
+        (first,) = torch.autograd.grad(found, maps, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), maps)
+        assert second.abs().sum() > 0
+
+
 @pytest.mark.parametrize(
     ("layer", "maps"),
     [
-        (Flatten().eval(), pictures(2, 3, 4, 4)),
         (Flatten(2), pictures(2, 3, 4, 4)),
         (Flatten(1, 2), pictures(2, 3, 4, 4)),
         (Flatten(), pictures(2, 3, 4, 4).contiguous()),
         (Flatten(), torch.rand(2, 3, 4)),
     ],
-    ids=["evaluation", "from another axis", "to another axis", "NCHW", "no maps"],
+    ids=["from another axis", "to another axis", "NCHW", "no maps"],
 )
 def test_what_flatten_has_nothing_to_do_for_is_torchs(layer: Flatten, maps: Tensor) -> None:
     found, gradient = gradient_of(layer, maps)
@@ -124,9 +162,17 @@ def test_layers_of_torch_become_ours_and_others_stay() -> None:
     class Own(nn.Dropout):
         pass
 
-    net = nn.Sequential(nn.Flatten(2), nn.Dropout(0.3), Own(), nn.Dropout2d(), nn.Flatten())
+    net = nn.Sequential(
+        nn.Flatten(2), nn.Dropout(0.3), Own(), nn.Dropout2d(), nn.AdaptiveAvgPool2d(3)
+    )
     replace(net)
-    assert [type(layer) for layer in net] == [Flatten, Dropout, Own, nn.Dropout2d, Flatten]
+    assert [type(layer) for layer in net] == [
+        Flatten,
+        Dropout,
+        Own,
+        nn.Dropout2d,
+        AdaptiveAvgPool2d,
+    ]
     assert isinstance(net[0], Flatten)
     assert isinstance(net[1], Dropout)
     assert (net[0].start_dim, net[1].p) == (2, 0.3)
