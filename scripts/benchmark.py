@@ -9,18 +9,29 @@ import os
 from pathlib import Path
 
 import torch
-from benchmarks import accuracy, airbench, common, endtoend, growth, ops, overhead, peak, startup
+from benchmarks import (
+    accuracy,
+    airbench,
+    common,
+    endtoend,
+    growth,
+    layers,
+    ops,
+    overhead,
+    peak,
+    startup,
+)
 
 import cnn_cli.commands.train  # noqa: F401  measured processes are forks that find it there
 from cnn_cli.processors import cores
 
 PARTS = {
     "ops": ops, "overhead": overhead, "startup": startup, "growth": growth, "peak": peak,
-    "endtoend": endtoend, "accuracy": accuracy, "airbench": airbench,
+    "layers": layers, "endtoend": endtoend, "accuracy": accuracy, "airbench": airbench,
 }  # fmt: skip
 ROUNDS = {
-    "ops": 15, "overhead": 7, "startup": 5, "growth": 3, "peak": 5, "endtoend": 3, "accuracy": 3,
-    "airbench": 5,
+    "ops": 15, "overhead": 7, "startup": 5, "growth": 3, "peak": 5, "layers": 5,
+    "endtoend": 3, "accuracy": 3, "airbench": 5,
 }  # fmt: skip
 WITH_OTHERS = {"endtoend", "accuracy"}
 """Parts that train by other programs, which take --data and --threads."""

@@ -27,8 +27,8 @@ class Conv2d(nn.Conv2d):
     given, it can neither be scripted nor traced symbolically in training.
 
     Most depthwise kernels train in float32, from which their results are rounded: in bfloat16 torch
-    takes 1.1 to 40 times as long for them, forward and backward, most of it for the gradient of
-    maps with a stride (on a processor with AVX512-BF16; 3x3 without stride is as fast).
+    takes 1.2 to 11 times as long for them, most of it for the gradient of maps with a stride (on a
+    processor with AVX512-BF16; 3x3 without stride is as fast).
 
     Maps narrower than the stride, and with a stride those of which a single row or column is left,
     are computed in float32: in bfloat16 torch leaves parts of such results, or of the kernel's

@@ -18,8 +18,7 @@ class Flatten(nn.Flatten):
     """nn.Flatten whose gradient comes back in the memory format of its maps.
 
     torch's is contiguous (NCHW) whatever the maps were, and the layers before would go on with it:
-    max pooling then copies all its maps, twice, to work in that format, which takes four times as
-    long.
+    max pooling then copies all its maps, twice, to work in that format.
     """
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -31,7 +30,7 @@ class Flatten(nn.Flatten):
 class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
     """nn.AdaptiveAvgPool2d; to one pixel, with a gradient in the memory format of its maps.
 
-    torch's is contiguous (NCHW) there, and a ReLU before it takes ten times as long over two
+    torch's is contiguous (NCHW) there, and the backward pass of a ReLU before it is slow over two
     formats at once.
     """
 
@@ -73,8 +72,8 @@ def _channels_last(gradient: Tensor) -> Tensor:
 class Dropout(nn.Dropout):
     """nn.Dropout that draws four decisions from each random number of 64 bits.
 
-    torch's draws a number for each, one after another, which takes longer than many a convolution
-    and five to eight times as long as this. A value stays with a probability of 1 - p, rounded to
+    torch's draws a number for each, one after another, which can take longer than a convolution
+    does. A value stays with a probability of 1 - p, rounded to
     a multiple of 2^-16, and is divided by exactly that, so that its mean is kept. The numbers come
     from torch's generator.
     """
