@@ -192,7 +192,8 @@ def check_components(
     problems: list[str] = []
     form = _attempt(problems, preprocessing, values.get("dataset"))
     checks: dict[str, Callable[[Any], Any]] = {
-        "device": lambda node: _check_device(node, values.get("trainer")),
+        "device": _check_device,
+        "trainer": lambda node: devices.check_batch(node.get("batch_size"), values.get("device")),
         "dataset": lambda node: form and dataset_maker(node, form, 0, trust),
         "optimizer": lambda node: optimizer(node, nn.Linear(1, 1), trust),
         "schedule": lambda node: [schedule(node, trust)(progress) for progress in (0.0, 0.5, 1.0)],
@@ -234,15 +235,11 @@ def _attempt(problems: list[str], call: Callable[[Any], Any], node: Any) -> Any:
         return None
 
 
-def _check_device(node: Node, trainer: Any) -> None:
+def _check_device(node: Node) -> None:
     problems: list[str] = []
     config = checking.conform("device", node, DeviceConfig, problems)
-    if problems:  # which config.parse tells
-        return
-    name = devices.chosen_name(config)
-    if isinstance(trainer, Mapping) and trainer.get("batch_size") == "auto" and name != "cuda":
-        told = "trainer.batch_size=auto: fills the memory of a GPU, and the device is"
-        raise UserError(f"{told} {name}; give a number (a data set's own: leave it out)")
+    if not problems:  # else config.parse tells them
+        devices.chosen_name(config)
 
 
 def _check_model(

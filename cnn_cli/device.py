@@ -4,7 +4,7 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -135,6 +135,20 @@ def chosen_name(config: DeviceConfig) -> str:
     return name
 
 
+def check_batch(size: object, device: object) -> None:
+    """Raise UserError where trainer.batch_size is to fill a GPU and `device`, a node, takes none.
+
+    A GPU that is asked for and missing is `chosen_name`'s to tell.
+    """
+    name = device.get("name") if isinstance(device, Mapping) else None
+    taken = available()[-1] if name == "auto" else name
+    if size == "auto" and taken in ("cpu", "mps"):
+        raise UserError(
+            f"trainer.batch_size=auto: fills the memory of a GPU, and the device is {taken}; give a"
+            " number (a data set's own: leave it out)"
+        )
+
+
 def choose(config: DeviceConfig) -> Device:
     """The device that `config` asks for. Sets torch's threads and determinism for this process.
 
@@ -169,7 +183,7 @@ def _precision(wanted: str, name: str) -> str:
     """bf16 needs no scaled loss and keeps fp32's range, so it is taken where it is in hardware.
 
     On a CPU with AMX convolutions then take a fifth of fp32's time, a step with all the rest a
-    third to a half; by AVX512-BF16 both take 0.55 to 0.65 of it. In the smallest networks, where
+    quarter to a half; by AVX512-BF16 both take 0.5 to 0.6 of it. In the smallest networks, where
     nothing is gained, AMX costs up to 6 %.
     """
     if wanted != "auto":

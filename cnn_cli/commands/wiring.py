@@ -70,9 +70,9 @@ def task(
     convolution.set_side_by_side(model, device.side_by_side)
     optimizer = build.optimizer(config.optimizer, model, config.trust, device.products)
     balance = Balance.of(dataset.train.labels) if trainer.sampling == "balanced" else None
+    epochs = None if trainer.budget else trainer.epochs
     if isinstance(trainer.batch_size, str):
         raise UserError("trainer.batch_size=auto: is found by training itself; give a number here")
-    epochs = None if trainer.budget else trainer.epochs
     plan = Plan(len(dataset.train), trainer.batch_size, epochs, config.seed, balance=balance)
     augmentation = build.augmentation(config.augmentation, config.seed, config.trust, plan)
     gathers = dataset.train.crops and trainer.crop_while_gathering
@@ -104,8 +104,8 @@ def task(
         config=to_yaml(config),
     )
     steps = plan.steps_per_epoch  # under a budget their number is not known before some are timed
-    total, averages = steps * trainer.epochs, trainer.ema_decay is not None
-    return made, new_state(model, optimizer, device, averages, steps, total)
+    averaged = trainer.ema_decay is not None
+    return made, new_state(model, optimizer, device, averaged, steps, steps * trainer.epochs)
 
 
 def _schedule(config: TrainConfig, dataset: Dataset) -> Schedule:

@@ -55,7 +55,9 @@ class Conv2d(nn.Conv2d):
 
     def _in_float32(self, maps: Tensor) -> Tensor:
         with torch.autocast("cpu", enabled=False):
-            return super().forward(maps.float())
+            bias = None if self.bias is None else self.bias.float()
+            found: Tensor = self._conv_forward(maps.float(), self.weight.float(), bias)
+        return found
 
     def _leaves_a_line(self, maps: Tensor) -> bool:
         """Whether the result has one row or one column, and more than a pixel."""

@@ -1,4 +1,8 @@
-"""Layers of torch that train on a CPU with less work than torch's own, to the same end."""
+"""Layers of torch that train on a CPU with less work than torch's own, to the same end.
+
+As they look at what they are given, they can neither be scripted nor traced symbolically in
+training; in evaluation, and for torch's compiler, they are torch's.
+"""
 
 import math
 from typing import Any
@@ -22,9 +26,28 @@ class Flatten(nn.Flatten):
     """
 
     def forward(self, maps: Tensor) -> Tensor:
-        if _is_trained(maps):
-            maps.register_hook(_channels_last)  # type: ignore[no-untyped-call]
+        whole = (self.start_dim, self.end_dim) == (1, -1)
+        # maps that are contiguous as well have a gradient that is both; flat, they are a view
+        if self.training and whole and _is_trained(maps) and not maps.is_contiguous():
+            found: Tensor = _Flattened.apply(maps)
+            return found
         return super().forward(maps)
+
+
+class _Flattened(torch.autograd.Function):
+    """(N, C, H, W) to (N, C * H * W), and the gradient to (N, C, H, W) in channels_last."""
+
+    @staticmethod
+    def forward(maps: Tensor) -> Tensor:
+        return maps.flatten(1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004
+        ctx.shape = inputs[0].shape
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].view(ctx.shape).contiguous(memory_format=torch.channels_last)
 
 
 class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
@@ -35,7 +58,7 @@ class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
     """
 
     def forward(self, maps: Tensor) -> Tensor:
-        if self.output_size in (1, (1, 1)) and _is_trained(maps):
+        if self.training and self.output_size in (1, (1, 1)) and _is_trained(maps):
             found: Tensor = _GlobalAverage.apply(maps)
             return found
         return super().forward(maps)
@@ -45,9 +68,12 @@ class _GlobalAverage(torch.autograd.Function):
     """(N, C, H, W) to (N, C, 1, 1), and the gradient to (N, C, H, W) in channels_last."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor) -> Tensor:
-        ctx.shape = maps.shape
+    def forward(maps: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(maps, 1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004
+        ctx.shape = inputs[0].shape
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
@@ -62,25 +88,23 @@ def _is_trained(maps: Tensor) -> bool:
     A compiler arranges memory itself.
     """
     last = maps.dim() == 4 and maps.is_contiguous(memory_format=torch.channels_last)
-    return last and maps.requires_grad and maps.device.type == "cpu" and not is_compiling()
-
-
-def _channels_last(gradient: Tensor) -> Tensor:
-    return gradient.contiguous(memory_format=torch.channels_last)
+    wanted = maps.requires_grad and torch.is_grad_enabled()
+    return last and wanted and maps.device.type == "cpu" and not is_compiling()
 
 
 class Dropout(nn.Dropout):
     """nn.Dropout that draws four decisions from each random number of 64 bits.
 
     torch's draws a number for each, one after another, which can take longer than a convolution
-    does. A value stays with a probability of 1 - p, rounded to
-    a multiple of 2^-16, and is divided by exactly that, so that its mean is kept. The numbers come
-    from torch's generator.
+    does. A value stays with a probability of 1 - p, rounded to a multiple of 2^-16, and is divided
+    by exactly that, so that its mean is kept. The numbers come from torch's generator.
     """
 
     def forward(self, values: Tensor) -> Tensor:
         dropped = round(self.p * LEVELS)
-        if not self.training or values.device.type != "cpu" or not 0 < dropped < LEVELS:
+        if not self.training or self.inplace or is_compiling() or not 0 < dropped < LEVELS:
+            return super().forward(values)
+        if values.device.type != "cpu":
             return super().forward(values)
         return values * _noise(values, dropped)
 

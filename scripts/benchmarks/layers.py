@@ -1,7 +1,7 @@
 """Layers that train on a CPU in another way than torch's, each against torch's own.
 
-Forward and backward, with the layer before where it is that one's work that changes, and a whole
-network with depthwise kernels. In float32, and in bfloat16 where the processor multiplies that.
+Forward and backward, with the layer before where it is that one's work that changes, and whole
+networks with depthwise kernels. In float32, and in bfloat16 where the processor multiplies that.
 What maps side by side give is in `peak`.
 """
 
@@ -17,6 +17,7 @@ from benchmarks import common
 from cnn_cli.device import Device, has_bf16, keep_memory
 from cnn_cli.models import cpu_layers
 from cnn_cli.models.mobilenet import MobileNet
+from cnn_cli.models.torchvision_model import torchvision_model
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "dropout": (lambda: nn.Dropout(0.25), (128, 9216)),
@@ -30,6 +31,12 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "depthwise 5x5": (lambda: _depthwise(144, 5, 1), (64, 144, 16, 16)),
     "depthwise 7x7": (lambda: _depthwise(96, 7, 1), (64, 96, 16, 16)),
     "mobilenet": (lambda: MobileNet(3, 10, 32, width=1.0, dropout=0.0), (64, 3, 32, 32)),
+    "efficientnet_b0": (
+        lambda: torchvision_model(3, 10, 64, name="efficientnet_b0"), (64, 3, 64, 64),
+    ),
+    "mobilenet_v3_small": (
+        lambda: torchvision_model(3, 10, 64, name="mobilenet_v3_small"), (64, 3, 64, 64),
+    ),
 }  # fmt: skip
 """Name -> network of torch's layers, and the shape of what it is given."""
 REPEATS = 3

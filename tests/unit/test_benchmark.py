@@ -17,6 +17,7 @@ from benchmarks import (
     competitors,
     endtoend,
     environment,
+    layers,
     ops,
     overhead,
     peak,
@@ -25,6 +26,7 @@ from benchmarks.peers import networks, pictures
 
 from cnn_cli.data.contract import Preprocessing
 from cnn_cli.device import Device
+from cnn_cli.models import cpu_layers
 from cnn_cli.models.summary import summarise
 
 
@@ -80,13 +82,22 @@ def test_the_engine_and_the_bare_loop_make_the_same_steps(monkeypatch: pytest.Mo
 def test_the_layers_of_a_step_are_found_by_kind(precision: str) -> None:
     make, _, _ = peak.MODELS["cnn"]
     device = Device(torch.device("cpu"), precision, True, False, 1, 0)
-    step, calls = peak._prepared(make, 32, 4, device)
+    step, model, calls = peak._prepared(make, 32, 4, device)
     for beside in peak.STEPS.values():
         step(beside)
-    assert all(peak._alone(*call, device) > 0 for own in calls.values() for call in own)
+    assert all(peak._alone(model, own, device) > 0 for own in calls.values())
     assert {kind: len(own) for kind, own in calls.items()} == {
         "convolution": 6, "norm": 6, "activation": 6, "pooling": 3,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", layers.LAYERS)
+def test_layers_are_compared_with_torchs_and_are_other_ones(name: str) -> None:
+    row = layers._row(name, "fp32", 1)
+    assert row["gain"] == pytest.approx(row["torch"] / row["ours"])
+    make, _ = layers.LAYERS[name]
+    cpu_layers.replace(ours := make())
+    assert {type(layer) for layer in ours.modules()} != {type(layer) for layer in make().modules()}
 
 
 @pytest.mark.parametrize("part", [endtoend, accuracy])

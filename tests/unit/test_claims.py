@@ -75,7 +75,7 @@ def test_rows_are_added_and_the_table_drawn(claims: ModuleType, tmp_path: Path) 
     assert "old" not in text
     assert claims._time([{"train_seconds": 2.13}, {"train_seconds": 9.9}]) == "2.1 s to 9.9 s"
     assert claims._precisions([{"device": "NVIDIA X1, bf16, channels_last"}]) == "bf16, NVIDIA X1"
-    assert "| 90.50 % (n = 2: 90.00, 91.00) | 100 s to 3.3 min | bf16 |" in text
+    assert "| 90.50 % (n = 2: 90.00, 91.00) | 100 s to 3.3 min | bf16, x |" in text
 
 
 @pytest.mark.parametrize(

@@ -117,11 +117,20 @@ def test_a_run_keeps_its_arithmetic(checkpoint, record, told, precision, threads
         ({"device": "cpu, fp32", "side_by_side": True}, "auto", True, False),
         ({"device": "cpu, fp32", "side_by_side": False}, "auto", False, False),
         ({"device": "cpu, fp32"}, "auto", False, False),
-        ({"device": "cpu, fp32"}, True, True, True),
+        ({"device": "cpu, fp32"}, True, True, False),
+        ({"device": "cpu, fp32", "side_by_side": False}, True, True, True),
         ({"device": "NVIDIA H100, bf16"}, "auto", True, True),
         ({}, "auto", True, False),
     ],
-    ids=["yes", "no", "before there was a choice", "told otherwise", "from a GPU", "lost"],
+    ids=[
+        "yes",
+        "no",
+        "before it was recorded",
+        "recorded elsewhere",
+        "told otherwise",
+        "from a GPU",
+        "lost",
+    ],
 )
 def test_small_maps_are_trained_as_before(checkpoint, last, wanted, beside, told):
     path = checkpoint(json.dumps({"device": "cpu, bf16", "resumed": [last]}))

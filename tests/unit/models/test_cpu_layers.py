@@ -150,12 +150,57 @@ def test_values_that_are_not_dense_are_dropped_one_by_one(values: Tensor) -> Non
 def test_what_16_bits_cannot_tell_from_all_or_nothing_is_torchs(p: float) -> None:
     torch.manual_seed(0)
     found = Dropout(p)(torch.ones(1000))
+    drawn_next = torch.rand(1)
     torch.manual_seed(0)
     assert torch.equal(found, nn.Dropout(p)(torch.ones(1000)))
+    assert torch.equal(drawn_next, torch.rand(1))
 
 
 def test_evaluation_drops_nothing() -> None:
     assert torch.equal(Dropout(0.5).eval()(torch.ones(100)), torch.ones(100))
+
+
+def test_dropout_in_place_is_in_place() -> None:
+    values = torch.ones(100)
+    Dropout(0.5, inplace=True)(values)
+    assert set(values.tolist()) == {0.0, 2.0}
+
+
+def test_maps_whose_gradient_never_comes_are_no_fault() -> None:
+    """One of two branches is not trained."""
+    for layer in (Flatten(), AdaptiveAvgPool2d(1)):
+        maps = pictures(2, 3, 4, 4).requires_grad_()
+        one, other = (maps * 1).chunk(2)
+        layer(one)
+        other.sum().backward()
+        assert maps.grad is not None
+
+
+def test_nothing_stays_behind_at_maps() -> None:
+    maps = pictures(2, 3, 4, 4).requires_grad_()
+    for _ in range(3):
+        Flatten()(maps).sum().backward()
+    assert not maps._backward_hooks
+
+
+NET = nn.Sequential(
+    nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+    nn.Dropout(0.2), nn.Linear(8, 2),
+)  # fmt: skip
+
+
+def test_the_compiler_sees_torchs_layers() -> None:
+    net = nn.Sequential(*NET)[2:]
+    replace(net)
+    explained = torch._dynamo.explain(net.train())(pictures(2, 8, 4, 4).requires_grad_())
+    assert explained.graph_break_count == 0
+
+
+def test_layers_in_evaluation_can_be_traced() -> None:
+    net = nn.Sequential(*NET)[2:]
+    replace(net)
+    maps = pictures(2, 8, 4, 4)
+    assert torch.equal(torch.fx.symbolic_trace(net.eval())(maps), net(maps))
 
 
 def test_layers_of_torch_become_ours_and_others_stay() -> None:
