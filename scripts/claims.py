@@ -202,7 +202,7 @@ def _prepare(wanted: Recipe, settings: Sequence[str]) -> int:
 
 def lines(wanted: Iterable[Recipe]) -> Iterator[str]:
     """The table: recipes with their command, accuracy and time of training."""
-    yield "| recipe | command | test accuracy | training | arithmetic on |"
+    yield "| recipe | command | test accuracy | training | arithmetic, processor |"
     yield "|---|---|---|---|---|"
     for each in wanted:
         found = [row for seed, row in sorted(measured(each).items()) if seed in each.seeds]

@@ -105,7 +105,7 @@ def as_it_was(path: Path, told: str, device: Device, wanted: DeviceConfig) -> De
     if wanted.threads is None and device.place.type == "cpu" and threads and not told_threads():
         device = with_threads(device, min(max(1, threads[0]), cores()))
     if wanted.side_by_side == "auto" and device.place.type == "cpu" and used[:1] == ["cpu"]:
-        device = replace(device, side_by_side=bool(beside))  # older runs: one by one
+        device = replace(device, side_by_side=beside)
     return device
 
 
@@ -123,7 +123,7 @@ def other_arithmetic(path: Path, device: Device) -> list[str]:
     told = f"{' in '.join(now)} from here on, {' in '.join(before)} before: results may differ"
     if before != now:
         return [told]
-    if used[:1] != ["cpu"] or beside in (None, device.side_by_side):
+    if used[:1] != ["cpu"] or beside == device.side_by_side:
         return []
     way = f"device.side_by_side={str(device.side_by_side).lower()}"
     return [f"{way} from here on, not before: rounding differs"]
@@ -138,17 +138,27 @@ def fewer_threads(before: Device, device: Device) -> list[str]:
     return [told] * (few < every)
 
 
-def _device_of(run: Run | None) -> tuple[list[str], bool | None]:
+def _device_of(run: Run | None) -> tuple[list[str], bool]:
     """What its last training recorded, and whether small maps were side by side then.
 
-    Such as cpu, 2 threads, fp32; nothing where that is lost. Older runs did not record the maps.
+    Such as cpu, 2 threads, fp32; nothing where that is lost.
     """
     try:
         record = json.loads(run.environment.read_bytes()) if run else {}
         last = [record, *record.get("resumed", ())][-1]
-        return str(last["device"]).split(", "), last.get("side_by_side")
+        beside = last["side_by_side"] if "side_by_side" in last else _joined(run)
+        return str(last["device"]).split(", "), bool(beside)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return [], None
+        return [], False
+
+
+def _joined(run: Run | None) -> bool:
+    """Whether an older run put small maps side by side, by its config: not if that has no key."""
+    try:
+        node = from_yaml(run.config.read_text())["device"] if run else {}
+    except (OSError, UserError, KeyError):  # damaged or gone
+        return False
+    return isinstance(node, Mapping) and node.get("side_by_side") is True
 
 
 def check_shapes(path: Path, saved: Checkpoint, node: Node, trust: tuple[str, ...]) -> None:

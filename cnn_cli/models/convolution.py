@@ -39,9 +39,9 @@ class Conv2d(nn.Conv2d):
     side_by_side = False
 
     def forward(self, maps: Tensor) -> Tensor:
-        if maps.device.type != "cpu":
-            return super().forward(maps)
         reduced = torch.is_autocast_enabled("cpu")
+        if not (self.training or reduced) or maps.device.type != "cpu":
+            return super().forward(maps)
         least, stride = min(maps.shape[-2:]), max(self.stride)
         dtype = torch.get_autocast_dtype("cpu") if reduced else maps.dtype
         count = self._pictures_a_row(maps, dtype) if self.training and self.side_by_side else 1

@@ -1,7 +1,7 @@
 """Layers of torch that train on a CPU with less work than torch's own, to the same end.
 
-As they look at what they are given, they can neither be scripted nor traced symbolically in
-training; in evaluation, and for torch's compiler, they are torch's.
+As they look at what they are given, they can not be scripted, nor traced symbolically in training;
+traced in evaluation, and for torch's compiler, they are torch's.
 """
 
 import math

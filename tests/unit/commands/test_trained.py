@@ -117,7 +117,7 @@ def test_a_run_keeps_its_arithmetic(checkpoint, record, told, precision, threads
         ({"device": "cpu, fp32", "side_by_side": True}, "auto", True, False),
         ({"device": "cpu, fp32", "side_by_side": False}, "auto", False, False),
         ({"device": "cpu, fp32"}, "auto", False, False),
-        ({"device": "cpu, fp32"}, True, True, False),
+        ({"device": "cpu, fp32"}, True, True, True),
         ({"device": "cpu, fp32", "side_by_side": False}, True, True, True),
         ({"device": "NVIDIA H100, bf16"}, "auto", True, True),
         ({}, "auto", True, False),
@@ -138,6 +138,17 @@ def test_small_maps_are_trained_as_before(checkpoint, last, wanted, beside, told
     found = as_it_was(path, "auto", there, replace(OPEN, side_by_side=wanted))
     assert found.side_by_side is beside
     assert bool(other_arithmetic(path, found)) is told
+
+
+@pytest.mark.parametrize(("wanted", "told"), [("auto", False), (True, False), (False, True)])
+def test_an_older_run_that_put_maps_side_by_side_says_so_in_its_config(checkpoint, wanted, told):
+    path = checkpoint(device("cpu, 2 threads, bf16"))
+    run = path.parents[1]
+    (run / "config.yaml").write_text("device:\n  side_by_side: true\n")
+    found = as_it_was(path, "auto", HERE, replace(OPEN, side_by_side=wanted))
+    asked = replace(found, side_by_side=wanted if wanted != "auto" else found.side_by_side)
+    assert found.side_by_side is (wanted == "auto")
+    assert bool(other_arithmetic(path, asked)) is told
 
 
 def test_what_is_asked_for_now_is_taken(checkpoint):

@@ -255,3 +255,12 @@ def test_depthwise_kernels_train_in_float32_where_bfloat16_is_slow(
 def test_a_single_channel_is_not_depthwise() -> None:
     assert not convolution.is_depthwise(nn.Conv2d(1, 8, 5))
     assert convolution.is_depthwise(nn.Conv2d(2, 8, 5, groups=2))
+
+
+def test_depthwise_kernels_may_be_bfloat16_themselves() -> None:
+    layer = nn.Conv2d(8, 8, 5, groups=8).bfloat16()
+    replace(nn.Sequential(layer))
+    maps = pictures(2, 6, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(maps)
+        torch.testing.assert_close(found, nn.Conv2d.forward(layer, maps), rtol=0.02, atol=0.02)

@@ -64,8 +64,8 @@ def test_other_averages_are_torchs(size: Any) -> None:
 
 
 def test_what_comes_after_may_work_in_place_and_a_gradient_have_a_gradient() -> None:
-    for layer in (Flatten(), AdaptiveAvgPool2d(1)):
-        maps = pictures(2, 3, 4, 4).requires_grad_()
+    for layer, side in ((Flatten(), 4), (Flatten(), 1), (AdaptiveAvgPool2d(1), 4)):
+        maps = pictures(2, 3, side, side).requires_grad_()
         found = nn.ReLU(inplace=True)(layer(maps * 1)).square().sum()
         (first,) = torch.autograd.grad(found, maps, create_graph=True)
         (second,) = torch.autograd.grad(first.square().sum(), maps)
@@ -166,14 +166,27 @@ def test_dropout_in_place_is_in_place() -> None:
     assert set(values.tolist()) == {0.0, 2.0}
 
 
+class _Stop(torch.autograd.Function):
+    """Lets no gradient through."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> None:  # noqa: ARG004
+        return None
+
+
 def test_maps_whose_gradient_never_comes_are_no_fault() -> None:
-    """One of two branches is not trained."""
+    """One of two branches is not trained, or something after lets none through."""
     for layer in (Flatten(), AdaptiveAvgPool2d(1)):
         maps = pictures(2, 3, 4, 4).requires_grad_()
         one, other = (maps * 1).chunk(2)
         layer(one)
         other.sum().backward()
         assert maps.grad is not None
+        (_Stop.apply(layer(maps * 1)).sum() + maps.sum()).backward()
 
 
 def test_nothing_stays_behind_at_maps() -> None:
@@ -183,24 +196,23 @@ def test_nothing_stays_behind_at_maps() -> None:
     assert not maps._backward_hooks
 
 
-NET = nn.Sequential(
-    nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-    nn.Dropout(0.2), nn.Linear(8, 2),
-)  # fmt: skip
+def network() -> nn.Module:
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2, groups=8),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(8, 2),
+    )  # fmt: skip
+    replace(net)
+    return net
 
 
 def test_the_compiler_sees_torchs_layers() -> None:
-    net = nn.Sequential(*NET)[2:]
-    replace(net)
-    explained = torch._dynamo.explain(net.train())(pictures(2, 8, 4, 4).requires_grad_())
+    explained = torch._dynamo.explain(network().train())(pictures(2, 3, 8, 8).requires_grad_())
     assert explained.graph_break_count == 0
 
 
 def test_layers_in_evaluation_can_be_traced() -> None:
-    net = nn.Sequential(*NET)[2:]
-    replace(net)
-    maps = pictures(2, 8, 4, 4)
-    assert torch.equal(torch.fx.symbolic_trace(net.eval())(maps), net(maps))
+    net, maps = network().eval(), pictures(2, 3, 8, 8)
+    assert torch.equal(torch.fx.symbolic_trace(net)(maps), net(maps))
 
 
 def test_layers_of_torch_become_ours_and_others_stay() -> None:
