@@ -143,8 +143,10 @@ def _device_of(run: Run | None) -> tuple[list[str], bool]:
 
     Such as cpu, 2 threads, fp32; nothing where that is lost.
     """
+    if run is None:
+        return [], False
     try:
-        record = json.loads(run.environment.read_bytes()) if run else {}
+        record = json.loads(run.environment.read_bytes())
         last = [record, *record.get("resumed", ())][-1]
         beside = last["side_by_side"] if "side_by_side" in last else _joined(run)
         return str(last["device"]).split(", "), bool(beside)
@@ -152,10 +154,10 @@ def _device_of(run: Run | None) -> tuple[list[str], bool]:
         return [], False
 
 
-def _joined(run: Run | None) -> bool:
+def _joined(run: Run) -> bool:
     """Whether an older run put small maps side by side, by its config: not if that has no key."""
     try:
-        node = from_yaml(run.config.read_text())["device"] if run else {}
+        node = from_yaml(run.config.read_text())["device"]
     except (OSError, UserError, KeyError):  # damaged or gone
         return False
     return isinstance(node, Mapping) and node.get("side_by_side") is True

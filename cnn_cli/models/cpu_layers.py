@@ -34,16 +34,20 @@ class Flatten(nn.Flatten):
         return super().forward(maps)
 
 
-class _Flattened(torch.autograd.Function):
+class _OfMaps(torch.autograd.Function):
+    """What its gradient needs of (N, C, H, W) is their shape alone."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004
+        ctx.shape = inputs[0].shape
+
+
+class _Flattened(_OfMaps):
     """(N, C, H, W) to (N, C * H * W), and the gradient to (N, C, H, W) in channels_last."""
 
     @staticmethod
     def forward(maps: Tensor) -> Tensor:
         return maps.flatten(1)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004
-        ctx.shape = inputs[0].shape
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
@@ -64,16 +68,12 @@ class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
         return super().forward(maps)
 
 
-class _GlobalAverage(torch.autograd.Function):
+class _GlobalAverage(_OfMaps):
     """(N, C, H, W) to (N, C, 1, 1), and the gradient to (N, C, H, W) in channels_last."""
 
     @staticmethod
     def forward(maps: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(maps, 1)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004
-        ctx.shape = inputs[0].shape
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:

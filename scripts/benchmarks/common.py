@@ -50,6 +50,11 @@ def _tell(what: str) -> None:
         print(f"\r{CLEAR}{what}", end="", file=sys.stderr, flush=True)
 
 
+def precisions() -> tuple[str, ...]:
+    """What a CPU is measured in: bfloat16 only where it multiplies that."""
+    return ("fp32", "bf16") if has_bf16() else ("fp32",)
+
+
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
     """(median, lower quartile, upper quartile); the least and the most of fewer than four."""
     middle = statistics.median(values)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import common
-from cnn_cli.device import Device, has_bf16, keep_memory
+from cnn_cli.device import Device, keep_memory
 from cnn_cli.models import cpu_layers
 from cnn_cli.models.mobilenet import MobileNet
 from cnn_cli.models.torchvision_model import torchvision_model
@@ -47,8 +47,7 @@ def measure(names: list[str], rounds: int) -> common.Rows:
     """For each the passes of torch's layers and of ours, in turn."""
     common.refuse_unknown(names, LAYERS)
     keep_memory()
-    precisions = ("fp32", "bf16") if has_bf16() else ("fp32",)
-    return [_row(name, p, rounds) for name in names or LAYERS for p in precisions]
+    return [_row(name, p, rounds) for name in names or LAYERS for p in common.precisions()]
 
 
 def show(rows: common.Rows, rounds: int) -> None:

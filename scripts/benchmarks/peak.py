@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from benchmarks import common
 from cnn_cli.augmentation.pipeline import Augmentation
 from cnn_cli.data.contract import Batch
-from cnn_cli.device import Device, has_amx, has_bf16, keep_memory
+from cnn_cli.device import Device, has_amx, keep_memory
 from cnn_cli.engine.loss import Loss
 from cnn_cli.engine.state import new_state
 from cnn_cli.engine.step import StepSettings, train_step
@@ -58,8 +58,7 @@ def measure(names: list[str], rounds: int) -> common.Rows:
     """For each model the step, and the sum of its layers of each kind, in turn."""
     common.refuse_unknown(names, MODELS)
     keep_memory()
-    precisions = ("fp32", "bf16") if has_bf16() else ("fp32",)
-    return [_row(name, p, rounds) for name in names or MODELS for p in precisions]
+    return [_row(name, p, rounds) for name in names or MODELS for p in common.precisions()]
 
 
 def show(rows: common.Rows, rounds: int) -> None:
