@@ -1,7 +1,7 @@
 """Layers of torch that train on a CPU with less work than torch's own, to the same end.
 
 As they look at what they are given, they can not be scripted, nor traced symbolically in training;
-traced in evaluation, and for torch's compiler, they are torch's.
+in evaluation they are torch's, and so is dropout for torch's compiler.
 """
 
 import math
@@ -83,13 +83,9 @@ class _GlobalAverage(_OfMaps):
 
 
 def _is_trained(maps: Tensor) -> bool:
-    """Whether a gradient will come to maps that are channels_last, on a CPU.
-
-    A compiler arranges memory itself.
-    """
+    """Whether a gradient will come to maps that are channels_last, on a CPU."""
     last = maps.dim() == 4 and maps.is_contiguous(memory_format=torch.channels_last)
-    wanted = maps.requires_grad and torch.is_grad_enabled()
-    return last and wanted and maps.device.type == "cpu" and not is_compiling()
+    return last and maps.requires_grad and maps.device.type == "cpu"
 
 
 class Dropout(nn.Dropout):
